@@ -1,0 +1,67 @@
+// Package admission is the contract between the pipeline and the plugins that change or refuse writes: after defaults
+// are set and before the object is validated (Admit), and after it is validated (Validate).
+package admission
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/pipeline/identity"
+	"github.com/keelson/keelson/proto/schema"
+)
+
+// Object is a root object of any kind.
+type Object interface {
+	proto.Message
+	GetMetadata() *metav1.ObjectMeta
+}
+
+// Operation is what the request does.
+type Operation string
+
+// Operations, in Kubernetes' spelling.
+const (
+	Create  Operation = "CREATE"
+	Update  Operation = "UPDATE"
+	Delete  Operation = "DELETE"
+	Connect Operation = "CONNECT"
+)
+
+// Request is one write as plugins see it.
+type Request struct {
+	Operation Operation
+	Kind      *schema.Kind
+	// Subresource is empty for the object itself.
+	Subresource string
+	Namespace   string
+	// Name is empty for a creation whose name is still to be generated.
+	Name string
+	// Object is the object about to be stored; plugins change it in place in Admit. Nil for a deletion.
+	Object Object
+	// Old is the stored object, not to be changed; nil for a creation.
+	Old Object
+	// Body is what was sent to a subresource that takes another kind (a Binding, an Eviction).
+	Body proto.Message
+	// User is who asks; never nil.
+	User   *identity.User
+	DryRun bool
+	// Warn adds a warning to the response.
+	Warn func(message string)
+}
+
+// Plugin changes objects on their way in, or refuses them by an apierrors.StatusError.
+type Plugin interface {
+	// Name is used in error messages and logs.
+	Name() string
+	// Admit may change r.Object. It is called once for each attempt, thus must not keep state between calls.
+	Admit(ctx context.Context, r *Request) error
+}
+
+// Validator is a Plugin that also looks at the final, valid object and may refuse it.
+type Validator interface {
+	Plugin
+	// Validate must not change r.Object.
+	Validate(ctx context.Context, r *Request) error
+}

@@ -1,0 +1,108 @@
+// Package item holds the read side's currency: one stored object at one revision, as immutable bytes, with the few
+// values that selectors and authorization need.
+package item
+
+import (
+	"sync/atomic"
+	"weak"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/keelson/keelson/proto/codec"
+	"github.com/keelson/keelson/proto/schema"
+)
+
+// Label is one label of an object; both strings are interned.
+type Label struct{ Key, Value string }
+
+// Item is one object at one revision. It is shared by everybody who reads the object and never changes; its byte
+// slices must not be written to.
+type Item struct {
+	Kind *schema.Kind
+	// Wire is the object in its own encoding, with the resource version set.
+	Wire []byte
+	// Revision is the resource version as a number; 0 for an object that was never stored (a review, a dry run).
+	Revision  int64
+	Namespace string
+	Name      string
+	// Labels are sorted by key.
+	Labels []Label
+	// fields are the values of the kind's selectable fields, by index of Kind.SelectableFields.
+	fields []string
+	// trimmed is how much of Wire stays without managed fields.
+	trimmed int
+	json    atomic.Pointer[weak.Pointer[[]byte]]
+}
+
+// Trimmed returns Wire without metadata.managedFields.
+func (i *Item) Trimmed() []byte { return i.Wire[:i.trimmed:i.trimmed] }
+
+// Label returns the value of a label.
+func (i *Item) Label(key string) (string, bool) {
+	for n := range i.Labels {
+		if i.Labels[n].Key == key {
+			return i.Labels[n].Value, true
+		}
+	}
+	return "", false
+}
+
+// Field returns the value of a field that selectors may name: metadata.name, metadata.namespace or one of the kind's
+// selectable fields. ok is false for any other.
+func (i *Item) Field(path string) (value string, ok bool) {
+	switch path {
+	case "metadata.name":
+		return i.Name, true
+	case "metadata.namespace":
+		return i.Namespace, true
+	}
+	for n, f := range i.Kind.SelectableFields {
+		if f == path {
+			if n < len(i.fields) {
+				return i.fields[n], true
+			}
+			return "", true
+		}
+	}
+	return "", false
+}
+
+// JSON returns the object in Kubernetes' JSON with apiVersion and kind. The encoding is remembered for as long as
+// somebody uses it: an event is encoded once for all its watchers, and a list leaves nothing behind.
+func (i *Item) JSON() ([]byte, error) {
+	if w := i.json.Load(); w != nil {
+		if p := w.Value(); p != nil {
+			return *p, nil
+		}
+	}
+	b, err := i.AppendJSON(make([]byte, 0, len(i.Wire)+len(i.Wire)/2+128))
+	if err != nil {
+		return nil, err
+	}
+	w := weak.Make(&b)
+	i.json.Store(&w)
+	return b, nil
+}
+
+// AppendJSON appends what JSON returns, without remembering it.
+func (i *Item) AppendJSON(dst []byte) ([]byte, error) {
+	return i.appendJSON(dst, i.Wire)
+}
+
+// AppendTrimmedJSON is AppendJSON without metadata.managedFields.
+func (i *Item) AppendTrimmedJSON(dst []byte) ([]byte, error) {
+	return i.appendJSON(dst, i.Trimmed())
+}
+
+func (i *Item) appendJSON(dst, wire []byte) ([]byte, error) {
+	return codec.For(i.Kind.Descriptor).AppendJSON(dst, wire, codec.EncodeOptions{APIVersion: i.Kind.APIVersion(), Kind: i.Kind.Kind})
+}
+
+// Decode returns the object as a message that the caller owns.
+func (i *Item) Decode() (proto.Message, error) {
+	m := i.Kind.New()
+	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(i.Wire, m); err != nil {
+		return nil, err
+	}
+	return m, nil
+}

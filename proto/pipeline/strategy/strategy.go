@@ -1,0 +1,82 @@
+// Package strategy is the contract between the pipeline and the kinds' own logic (kinds/<group>): hooks around a
+// write, and handlers of subresources.
+package strategy
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/pipeline/admission"
+	"github.com/keelson/keelson/proto/pipeline/identity"
+	"github.com/keelson/keelson/proto/pipeline/item"
+	"github.com/keelson/keelson/proto/schema"
+)
+
+// Object is a root object of any kind.
+type Object = admission.Object
+
+// Access is how kinds' logic and plugins reach other objects. Calls are made by the server itself: they are not
+// authorized.
+type Access interface {
+	// Lookup returns an object from the cache, which may be a little behind. ok is false where it is not there.
+	Lookup(group, resource, namespace, name string) (it *item.Item, ok bool)
+	// Read returns an object of at least the revision current at the call; an apierrors NotFound where it is not
+	// there.
+	Read(ctx context.Context, group, resource, namespace, name string) (*item.Item, error)
+	// Items returns the cached objects of a kind in a namespace ("" is all), in order.
+	Items(group, resource, namespace string) []*item.Item
+	// Change reads an object, lets change alter it, and stores it; again where somebody else was faster. Returning
+	// an error from change ends the attempt. Defaults, admission and validation are skipped: the caller knows what it
+	// does.
+	Change(ctx context.Context, group, resource, namespace, name string, dryRun bool, change func(obj Object) error) (*item.Item, error)
+	// Delete deletes an object as a delete request would.
+	Delete(ctx context.Context, group, resource, namespace, name string, o *metav1.DeleteOptions) (*item.Item, error)
+}
+
+// Hooks are a kind's own logic around a write. Each may be nil.
+type Hooks struct {
+	// PrepareCreate clears or sets what clients cannot, before defaults.
+	PrepareCreate func(ctx context.Context, obj Object)
+	// PrepareUpdate does so for an update of the object itself; status has been taken from old.
+	PrepareUpdate func(ctx context.Context, obj, old Object)
+	// PrepareStatus does so for an update of the status; all but metadata and status has been taken from old.
+	PrepareStatus func(ctx context.Context, obj, old Object)
+	// Reserve acquires what the object needs exclusively (addresses, ports), after validation and before the store. It
+	// may change obj. The returned release is called with false where the write failed, with true once it is done.
+	Reserve func(ctx context.Context, obj, old Object, dryRun bool) (done func(stored bool), err error)
+	// Grace returns how many seconds a deletion gives the object, from what was asked for; nil means that the kind
+	// has no graceful deletion.
+	Grace func(obj Object, asked *int64) *int64
+	// Deleted is called after the object is gone from the store.
+	Deleted func(ctx context.Context, obj Object)
+}
+
+// SubRequest is a request for a subresource, or for a kind that is never stored.
+type SubRequest struct {
+	Kind        *schema.Kind
+	Subresource string
+	Namespace   string
+	Name        string
+	// Body is what was sent; nil for a get.
+	Body   proto.Message
+	User   *identity.User
+	DryRun bool
+	Access Access
+	Warn   func(message string)
+}
+
+// HandlerFunc returns the response object. Errors are apierrors.StatusErrors.
+type HandlerFunc func(ctx context.Context, r *SubRequest) (proto.Message, error)
+
+// Handler serves one subresource, or with Subresource empty one kind that is never stored.
+type Handler struct {
+	Group, Resource, Subresource string
+	// BodyGroup, BodyVersion and BodyKind name the kind of request and response; empty is the resource's own.
+	BodyGroup, BodyVersion, BodyKind string
+	// Get, Create and Update serve the verbs; nil ones are refused with 405. A patch is Get, the patch, Update.
+	Get, Create, Update HandlerFunc
+	// Unauthorized skips the pipeline's authorization: for reviews that everybody may ask for about themselves.
+	Unauthorized bool
+}
