@@ -1,0 +1,111 @@
+// Package format knows the named string formats of the API: what they demand and how a violation is worded. The wording
+// is apimachinery's, on which clients rely.
+package format
+
+import (
+	"net/netip"
+	"path"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// Func returns what is wrong with a value; nothing if it is right.
+type Func func(value string) []string
+
+var named = map[string]Func{
+	"dns-label":        validation.IsDNS1123Label,
+	"dns-1035-label":   validation.IsDNS1035Label,
+	"dns-subdomain":    validation.IsDNS1123Subdomain,
+	"wildcard-dns":     WildcardOrSubdomain,
+	"qualified-name":   validation.IsQualifiedName,
+	"label-key":        validation.IsQualifiedName,
+	"label-value":      validation.IsValidLabelValue,
+	"config-map-key":   validation.IsConfigMapKey,
+	"env-var-name":     validation.IsRelaxedEnvVarName,
+	"http-header-name": validation.IsHTTPHeaderName,
+	"port-name":        validation.IsValidPortName,
+	"percent":          validation.IsValidPercent,
+	"ip":               IP,
+	"cidr":             CIDR,
+	"path-segment":     pathvalidation.IsValidPathSegmentName,
+	"absolute-path":    AbsolutePath,
+	"path":             NonEmptyPath,
+	"quantity":         Quantity,
+	"c-identifier":     validation.IsCIdentifier,
+}
+
+// Named returns the function of a format; nil for formats of numbers and those that only describe.
+func Named(name string) Func { return named[name] }
+
+// Known tells whether a name is a format of strings.
+func Known(name string) bool { return named[name] != nil }
+
+// Name applies a name format to metadata.name or, with prefix, to generateName, whose end may be cut.
+func Name(format, name string, prefix bool) []string {
+	switch format {
+	case "dns-label":
+		return apivalidation.NameIsDNSLabel(name, prefix)
+	case "dns-1035-label":
+		return apivalidation.NameIsDNS1035Label(name, prefix)
+	case "path-segment":
+		if prefix {
+			return pathvalidation.IsValidPathSegmentPrefix(name)
+		}
+		return pathvalidation.IsValidPathSegmentName(name)
+	}
+	return apivalidation.NameIsDNSSubdomain(name, prefix)
+}
+
+// IP accepts an address as net.ParseIP does.
+func IP(value string) []string {
+	if _, err := netip.ParseAddr(value); err != nil || strings.Contains(value, "%") {
+		return []string{"must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"}
+	}
+	return nil
+}
+
+// CIDR accepts an address with a prefix length.
+func CIDR(value string) []string {
+	if _, err := netip.ParsePrefix(value); err != nil {
+		return []string{"must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"}
+	}
+	return nil
+}
+
+// WildcardOrSubdomain accepts "*.example.org" and plain subdomains.
+func WildcardOrSubdomain(value string) []string {
+	if strings.HasPrefix(value, "*") {
+		return validation.IsWildcardDNS1123Subdomain(value)
+	}
+	return validation.IsDNS1123Subdomain(value)
+}
+
+// AbsolutePath accepts a clean path from the root.
+func AbsolutePath(value string) []string {
+	if !path.IsAbs(value) {
+		return []string{"must be an absolute path"}
+	}
+	return nil
+}
+
+// NonEmptyPath refuses paths that lead upwards.
+func NonEmptyPath(value string) []string {
+	for part := range strings.SplitSeq(value, "/") {
+		if part == ".." {
+			return []string{"must not contain '..'"}
+		}
+	}
+	return nil
+}
+
+// Quantity accepts what resource quantities are written as.
+func Quantity(value string) []string {
+	if _, err := resource.ParseQuantity(value); err != nil {
+		return []string{err.Error()}
+	}
+	return nil
+}

@@ -1,0 +1,222 @@
+package schema
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	optionsv1 "github.com/keelson/keelson/proto/gen/keelson/options/v1"
+	"github.com/keelson/keelson/proto/schema/rule"
+)
+
+// Registry finds kinds by what requests name them. It does not change once it is built.
+type Registry struct {
+	kinds      []*Kind
+	byResource map[triple]*Kind
+	byKind     map[triple]*Kind
+	byMessage  map[protoreflect.FullName]*Kind
+}
+
+type triple struct{ group, version, name string }
+
+// NewRegistry returns a registry of the kinds that files define, with hooks for what their options do not say.
+func NewRegistry(files *protoregistry.Files, hooks rule.Set) *Registry {
+	r := &Registry{byResource: map[triple]*Kind{}, byKind: map[triple]*Kind{}, byMessage: map[protoreflect.FullName]*Kind{}}
+	c := &compiler{plans: map[protoreflect.FullName]*plan{}, hooks: hooks.Messages, types: findMessage}
+	files.RangeFiles(func(fd protoreflect.FileDescriptor) bool {
+		if o := fd.Options(); o != nil && proto.HasExtension(o, optionsv1.E_GroupVersion) {
+			gv := proto.GetExtension(o, optionsv1.E_GroupVersion).(*optionsv1.GroupVersion)
+			messages := fd.Messages()
+			for i := range messages.Len() {
+				if k := kindOf(gv, messages.Get(i)); k != nil {
+					k.hooks = hooks.Kinds[k.Descriptor.FullName()]
+					k.plan = c.compile(k.Descriptor)
+					r.add(k)
+				}
+			}
+		}
+		return true
+	})
+	c.prune()
+	slices.SortFunc(r.kinds, func(a, b *Kind) int {
+		return cmp.Or(strings.Compare(a.Group, b.Group), compareVersions(a.Version, b.Version), strings.Compare(a.Plural, b.Plural))
+	})
+	// The preferred version is the first served one, else the first.
+	for _, served := range []bool{true, false} {
+		for _, k := range r.kinds {
+			if k.Served != served {
+				continue
+			}
+			for _, e := range []struct {
+				m    map[triple]*Kind
+				name string
+			}{{r.byResource, k.Plural}, {r.byKind, k.Kind}} {
+				if t := (triple{k.Group, "", e.name}); e.m[t] == nil {
+					e.m[t] = k
+				}
+			}
+		}
+	}
+	return r
+}
+
+func (r *Registry) add(k *Kind) {
+	r.kinds = append(r.kinds, k)
+	r.byResource[triple{k.Group, k.Version, k.Plural}] = k
+	r.byKind[triple{k.Group, k.Version, k.Kind}] = k
+	r.byMessage[k.Descriptor.FullName()] = k
+}
+
+// Kinds returns every kind, those that are not served too, by group, version (best first) and plural.
+func (r *Registry) Kinds() []*Kind { return r.kinds }
+
+// ByResource finds a kind by its plural. An empty version is the preferred one.
+func (r *Registry) ByResource(group, version, plural string) (*Kind, bool) {
+	k, ok := r.byResource[triple{group, version, plural}]
+	return k, ok
+}
+
+// ByKind finds a kind by its name in manifests. An empty version is the preferred one.
+func (r *Registry) ByKind(group, version, kind string) (*Kind, bool) {
+	k, ok := r.byKind[triple{group, version, kind}]
+	return k, ok
+}
+
+// ByMessage finds a kind by its message: "keelson.core.v1.Pod".
+func (r *Registry) ByMessage(name protoreflect.FullName) (*Kind, bool) {
+	k, ok := r.byMessage[name]
+	return k, ok
+}
+
+// compareVersions orders as Kubernetes does: v2, v1, v1beta2, v1beta1, v1alpha1.
+func compareVersions(a, b string) int {
+	if a == b {
+		return 0
+	}
+	return cmp.Or(-cmp.Compare(stability(a), stability(b)), -cmp.Compare(len(a), len(b)), -strings.Compare(a, b))
+}
+
+func stability(version string) int {
+	switch {
+	case strings.Contains(version, "alpha"):
+		return 0
+	case strings.Contains(version, "beta"):
+		return 1
+	}
+	return 2
+}
+
+// findMessage finds the generated Go type of a message.
+func findMessage(name protoreflect.FullName) (protoreflect.MessageType, error) {
+	return protoregistry.GlobalTypes.FindMessageByName(name)
+}
+
+// kindOf reads the kind that a message defines; nil where it defines none.
+func kindOf(gv *optionsv1.GroupVersion, md protoreflect.MessageDescriptor) *Kind {
+	o := md.Options()
+	if o == nil || !proto.HasExtension(o, optionsv1.E_Resource) {
+		return nil
+	}
+	res := proto.GetExtension(o, optionsv1.E_Resource).(*optionsv1.Resource)
+	t, err := findMessage(md.FullName())
+	if err != nil {
+		return nil // a descriptor without linked Go code
+	}
+	name := string(md.Name())
+	k := &Kind{
+		Group: gv.GetGroup(), Version: gv.GetVersion(), Kind: name, ListKind: name + "List",
+		Plural: res.GetPlural(), Singular: cmp.Or(res.GetSingular(), strings.ToLower(name)),
+		ShortNames: res.GetShortNames(), Categories: res.GetCategories(), Namespaced: !res.GetClusterScoped(),
+		Served: res.GetServed(), Ephemeral: res.GetEphemeral(), Generation: res.GetGeneration(),
+		NameFormat: cmp.Or(res.GetNameFormat(), "dns-subdomain"), SelectableFields: res.GetSelectableFields(),
+		StoragePath: res.GetStoragePath(), Descriptor: md, messageType: t,
+	}
+	k.StoragePath = cmp.Or(k.StoragePath, k.Plural)
+	k.StorageVersion = storageVersion(k, res.GetStorageVersion())
+	for _, s := range res.GetSubresources() {
+		k.Subresources = append(k.Subresources, subresource(k, s))
+	}
+	for _, c := range res.GetColumns() {
+		k.Columns = append(k.Columns, Column{Name: c.GetName(), Type: cmp.Or(c.GetType(), "string"), Format: c.GetFormat(),
+			Description: c.GetDescription(), Priority: c.GetPriority(), Path: c.GetPath()})
+	}
+	if list, ok := md.Parent().(protoreflect.FileDescriptor); ok {
+		k.ListDescriptor = list.Messages().ByName(protoreflect.Name(k.ListKind))
+	}
+	if k.ListDescriptor == nil {
+		k.ListKind = ""
+	}
+	k.metaField = messageField(md, "metadata")
+	k.specField = messageField(md, "spec")
+	k.statusField = messageField(md, "status")
+	k.fields = compileSelectable(k)
+	return k
+}
+
+func messageField(md protoreflect.MessageDescriptor, name protoreflect.Name) protoreflect.FieldDescriptor {
+	if fd := md.Fields().ByName(name); fd != nil && fd.Message() != nil && fd.Cardinality() != protoreflect.Repeated {
+		return fd
+	}
+	return nil
+}
+
+// storageVersion completes the option: a bare version is of the kind's own group, "/v1" is the core group's.
+func storageVersion(k *Kind, option string) string {
+	group, version, ok := strings.Cut(option, "/")
+	switch {
+	case option == "":
+		return k.APIVersion()
+	case !ok:
+		return APIVersion(k.Group, option)
+	}
+	return APIVersion(group, version)
+}
+
+func subresource(k *Kind, s *optionsv1.Subresource) Subresource {
+	out := Subresource{Name: s.GetName(), Group: k.Group, Version: k.Version, Kind: k.Kind, Verbs: s.GetVerbs()}
+	if s.GetKind() != "" {
+		apiVersion, kind, ok := strings.Cut(s.GetKind(), ".")
+		// "autoscaling/v1.Scale", "v1.Binding", "authentication.k8s.io/v1.TokenRequest": the kind follows the last dot.
+		if i := strings.LastIndex(s.GetKind(), "."); ok {
+			apiVersion, kind = s.GetKind()[:i], s.GetKind()[i+1:]
+		}
+		out.Group, out.Version = SplitAPIVersion(apiVersion)
+		out.Kind = kind
+	}
+	if len(out.Verbs) == 0 {
+		out.Verbs = []string{"get", "patch", "update"}
+	}
+	return out
+}
+
+// Storage returns the kind in whose form objects of k are stored: mostly k itself.
+func (r *Registry) Storage(k *Kind) *Kind {
+	if k.StorageVersion == k.APIVersion() {
+		return k
+	}
+	group, version := SplitAPIVersion(k.StorageVersion)
+	if s, ok := r.ByKind(group, version, k.Kind); ok {
+		return s
+	}
+	return k
+}
+
+// ToStorage converts an object to the form in which it is stored. Kinds that are stored as they are return obj itself.
+func (k *Kind) ToStorage(obj proto.Message) proto.Message {
+	if k.hooks.ToStorage == nil {
+		return obj
+	}
+	return k.hooks.ToStorage(obj)
+}
+
+// FromStorage is the inverse of ToStorage.
+func (k *Kind) FromStorage(stored proto.Message) proto.Message {
+	if k.hooks.FromStorage == nil {
+		return stored
+	}
+	return k.hooks.FromStorage(stored)
+}

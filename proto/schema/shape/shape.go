@@ -1,0 +1,138 @@
+// Package shape compiles message descriptors and their options into the form that the schema engine works with: the
+// fields of each message as Kubernetes' JSON shows them, with inlined sub-messages flattened into their parents.
+//
+// A shape is built once for each message and shared; it is safe for concurrent use and must not be changed.
+package shape
+
+import (
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	optionsv1 "github.com/keelson/keelson/proto/gen/keelson/options/v1"
+)
+
+// Message is one message as its JSON object looks.
+type Message struct {
+	Desc protoreflect.MessageDescriptor
+	// Form says how the message is written where that is not an object; Fields then describes the wire form only.
+	Form optionsv1.JSONForm
+	// Fields in the order of their numbers, inlined ones in the place of their parent.
+	Fields []*Field
+
+	byName map[string]*Field
+}
+
+// Field is one JSON field of a message.
+type Field struct {
+	// Name is the JSON name.
+	Name string
+	Desc protoreflect.FieldDescriptor
+	// Inline are the singular sub-messages to step through, outermost first, before Desc applies. Mostly empty.
+	Inline []protoreflect.FieldDescriptor
+	// Options is never nil.
+	Options *optionsv1.Field
+	// Elem is the shape of the field's message, of its list's items or of its map's values; nil for scalars.
+	Elem *Message
+}
+
+var (
+	mu       sync.Mutex
+	messages = map[protoreflect.FullName]*Message{}
+)
+
+// Of returns the shape of a message.
+func Of(md protoreflect.MessageDescriptor) *Message {
+	mu.Lock()
+	defer mu.Unlock()
+	return of(md)
+}
+
+func of(md protoreflect.MessageDescriptor) *Message {
+	if m, ok := messages[md.FullName()]; ok {
+		return m
+	}
+	m := &Message{Desc: md, Form: FormOf(md), byName: map[string]*Field{}}
+	messages[md.FullName()] = m // before the fields: messages may be recursive
+	m.add(md, nil)
+	for _, f := range m.Fields {
+		if _, taken := m.byName[f.Name]; !taken {
+			m.byName[f.Name] = f
+		}
+	}
+	return m
+}
+
+func (m *Message) add(md protoreflect.MessageDescriptor, inline []protoreflect.FieldDescriptor) {
+	fields := md.Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		o := OptionsOf(fd)
+		if o.GetInline() && fd.Message() != nil && fd.Cardinality() != protoreflect.Repeated {
+			m.add(fd.Message(), append(inline[:len(inline):len(inline)], fd))
+			continue
+		}
+		f := &Field{Name: fd.JSONName(), Desc: fd, Inline: inline, Options: o}
+		switch {
+		case fd.IsMap():
+			if v := fd.MapValue(); v.Message() != nil {
+				f.Elem = of(v.Message())
+			}
+		case fd.Message() != nil:
+			f.Elem = of(fd.Message())
+		}
+		m.Fields = append(m.Fields, f)
+	}
+}
+
+// Field returns the field with a JSON name.
+func (m *Message) Field(name string) (*Field, bool) {
+	f, ok := m.byName[name]
+	return f, ok
+}
+
+// Holder steps through the inlined sub-messages to the message that has the field itself. An absent sub-message is
+// an empty, read-only one.
+func (f *Field) Holder(m protoreflect.Message) protoreflect.Message {
+	for _, fd := range f.Inline {
+		m = m.Get(fd).Message()
+	}
+	return m
+}
+
+// MutableHolder is Holder for writing: it creates absent sub-messages.
+func (f *Field) MutableHolder(m protoreflect.Message) protoreflect.Message {
+	for _, fd := range f.Inline {
+		m = m.Mutable(fd).Message()
+	}
+	return m
+}
+
+// Embedded tells whether the field is a sub-message that always exists in Kubernetes' view (a struct and not a
+// pointer): its defaults and rules apply even where the wire has nothing.
+func (f *Field) Embedded() bool { return Embedded(f.Desc, f.Options) }
+
+// Embedded is Field.Embedded for a descriptor.
+func Embedded(fd protoreflect.FieldDescriptor, o *optionsv1.Field) bool {
+	return fd.Message() != nil && fd.Cardinality() != protoreflect.Repeated &&
+		(o.GetInline() || o.GetEmit() == optionsv1.Emit_EMIT_ZERO)
+}
+
+var noOptions = &optionsv1.Field{}
+
+// OptionsOf returns the field's options; never nil.
+func OptionsOf(fd protoreflect.FieldDescriptor) *optionsv1.Field {
+	if o := fd.Options(); o != nil && proto.HasExtension(o, optionsv1.E_Field) {
+		return proto.GetExtension(o, optionsv1.E_Field).(*optionsv1.Field)
+	}
+	return noOptions
+}
+
+// FormOf returns the JSON form of a message.
+func FormOf(md protoreflect.MessageDescriptor) optionsv1.JSONForm {
+	if o := md.Options(); o != nil && proto.HasExtension(o, optionsv1.E_JsonForm) {
+		return proto.GetExtension(o, optionsv1.E_JsonForm).(optionsv1.JSONForm)
+	}
+	return optionsv1.JSONForm_JSON_FORM_UNSPECIFIED
+}
