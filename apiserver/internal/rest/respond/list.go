@@ -1,0 +1,133 @@
+package respond
+
+import (
+	"net/http"
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/keelson/keelson/apiserver/internal/rest/envelope"
+	"github.com/keelson/keelson/apiserver/internal/rest/media"
+	"github.com/keelson/keelson/proto/codec"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/pipeline"
+	"google.golang.org/protobuf/proto"
+)
+
+// listMeta is a page's metadata.
+func listMeta(l *pipeline.List) *metav1.ListMeta {
+	m := &metav1.ListMeta{Continue: l.Continue, RemainingItemCount: l.Remaining}
+	if l.Revision > 0 {
+		m.ResourceVersion = strconv.FormatInt(l.Revision, 10)
+	}
+	return m
+}
+
+// List answers with a page of a collection.
+func (w *Writer) List(l *pipeline.List) error {
+	apiVersion, kind := l.Kind.APIVersion(), l.Kind.ListKind
+	if kind == "" {
+		kind = l.Kind.Kind + "List"
+	}
+	if w.Accept.View == media.Metadata {
+		apiVersion, kind = "meta.k8s.io/"+w.Accept.ViewVersion, partialKind+"List"
+	}
+	if w.Accept.Format == media.Protobuf {
+		return w.listProtobuf(l, apiVersion, kind)
+	}
+	head, err := listHead(l, apiVersion, kind)
+	if err != nil {
+		return err
+	}
+	item := func(dst []byte, it *pipeline.Item) ([]byte, error) { return it.AppendJSON(dst) }
+	if w.Accept.View == media.Metadata {
+		item = func(dst []byte, it *pipeline.Item) ([]byte, error) { return appendPartial(dst, it.Wire, apiVersion) }
+	}
+	return w.array(head, l.Items, item)
+}
+
+// listHead is a JSON list up to the opening bracket of its items.
+func listHead(l *pipeline.List, apiVersion, kind string) ([]byte, error) {
+	meta := listMeta(l)
+	wire, err := proto.Marshal(meta)
+	if err != nil {
+		return nil, err
+	}
+	head := append([]byte(`{"kind":`), strconv.Quote(kind)...)
+	head = append(append(head, `,"apiVersion":`...), strconv.Quote(apiVersion)...)
+	head = append(head, `,"metadata":`...)
+	if head, err = codec.For(meta.ProtoReflect().Descriptor()).AppendJSON(head, wire, codec.EncodeOptions{}); err != nil {
+		return nil, err
+	}
+	return append(head, `,"items":[`...), nil
+}
+
+// chunk is about how much of a list is gathered before it is handed to the connection.
+const chunk = 64 << 10
+
+// array writes head, the items with commas between, and "]}". Plain JSON is streamed; the first chunk is complete
+// before the header is sent, so that what fails at once still fails with a Status.
+func (w *Writer) array(head []byte, items []*pipeline.Item, item func([]byte, *pipeline.Item) ([]byte, error)) error {
+	whole := w.Pretty || w.Accept.Format == media.YAML
+	buf := append(make([]byte, 0, chunk+chunk/4), head...)
+	started := false
+	var err error
+	for i, it := range items {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		if buf, err = item(buf, it); err != nil {
+			if started {
+				// The client must not take the beginning for the whole.
+				panic(http.ErrAbortHandler)
+			}
+			return err
+		}
+		if !whole && len(buf) >= chunk {
+			if !started {
+				w.start(http.StatusOK, media.TypeJSON, -1)
+				started = true
+			}
+			if _, err := w.Write(buf); err != nil {
+				return nil //nolint:nilerr // the client is gone
+			}
+			buf = buf[:0]
+		}
+	}
+	buf = append(buf, ']', '}')
+	if !started {
+		return w.JSON(http.StatusOK, buf)
+	}
+	return w.pieces(buf, newline)
+}
+
+// listProtobuf writes the list message around the items' own bytes: its size is known without copying them.
+func (w *Writer) listProtobuf(l *pipeline.List, apiVersion, kind string) error {
+	raw := func(it *pipeline.Item) []byte { return it.Wire }
+	if w.Accept.View == media.Metadata {
+		raw = func(it *pipeline.Item) []byte { return Metadata(it.Wire) }
+	}
+	meta, err := proto.Marshal(listMeta(l))
+	if err != nil {
+		return err
+	}
+	size := protowire.SizeTag(fieldMetadata) + protowire.SizeBytes(len(meta))
+	for _, it := range l.Items {
+		size += protowire.SizeTag(fieldItems) + protowire.SizeBytes(len(raw(it)))
+	}
+	buf := envelope.AppendHeader(make([]byte, 0, chunk+chunk/4), apiVersion, kind, size)
+	w.start(http.StatusOK, media.TypeProtobuf, len(buf)+size)
+	buf = protowire.AppendTag(buf, fieldMetadata, protowire.BytesType)
+	buf = protowire.AppendBytes(buf, meta)
+	for _, it := range l.Items {
+		buf = protowire.AppendTag(buf, fieldItems, protowire.BytesType)
+		buf = protowire.AppendBytes(buf, raw(it))
+		if len(buf) >= chunk {
+			if _, err := w.Write(buf); err != nil {
+				return nil //nolint:nilerr // the client is gone
+			}
+			buf = buf[:0]
+		}
+	}
+	return w.pieces(buf)
+}
