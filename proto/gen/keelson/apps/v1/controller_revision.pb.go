@@ -139,12 +139,16 @@ var File_keelson_apps_v1_controller_revision_proto protoreflect.FileDescriptor
 
 const file_keelson_apps_v1_controller_revision_proto_rawDesc = "" +
 	"\n" +
-	")keelson/apps/v1/controller_revision.proto\x12\x0fkeelson.apps.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xd1\x01\n" +
+	")keelson/apps/v1/controller_revision.proto\x12\x0fkeelson.apps.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xba\x02\n" +
 	"\x12ControllerRevision\x12?\n" +
-	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12;\n" +
-	"\x04data\x18\x02 \x01(\v2\x1d.keelson.meta.v1.RawExtensionB\b\xaa\xd4\x18\x04\x10\x02\x18\x01R\x04data\x12\"\n" +
-	"\brevision\x18\x03 \x01(\x03B\x06\xaa\xd4\x18\x02\x10\x01R\brevision:\x19\xaa\xd4\x18\x15\n" +
-	"\x13controllerrevisions\"\x9c\x01\n" +
+	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12?\n" +
+	"\x04data\x18\x02 \x01(\v2\x1d.keelson.meta.v1.RawExtensionB\f\xaa\xd4\x18\b\x10\x02\x18\x01 \x01h\x01R\x04data\x12$\n" +
+	"\brevision\x18\x03 \x01(\x03B\b\xaa\xd4\x18\x04\x10\x018\x00R\brevision:|\xaa\xd4\x18x\n" +
+	"\x13controllerrevisions:\x14\n" +
+	"\n" +
+	"Controller\x12\x06string:\x1d\n" +
+	"\bRevision\x12\x06string2\t.revision:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\"\x9c\x01\n" +
 	"\x16ControllerRevisionList\x12=\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x19.keelson.meta.v1.ListMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12C\n" +
 	"\x05items\x18\x02 \x03(\v2#.keelson.apps.v1.ControllerRevisionB\b\xaa\xd4\x18\x04\x10\x02\x18\x01R\x05itemsB\xd7\x01\xaa\xd4\x18\n" +

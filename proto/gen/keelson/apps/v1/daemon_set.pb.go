@@ -512,27 +512,40 @@ var File_keelson_apps_v1_daemon_set_proto protoreflect.FileDescriptor
 
 const file_keelson_apps_v1_daemon_set_proto_rawDesc = "" +
 	"\n" +
-	" keelson/apps/v1/daemon_set.proto\x12\x0fkeelson.apps.v1\x1a\x19keelson/core/v1/pod.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xf3\x01\n" +
+	" keelson/apps/v1/daemon_set.proto\x12\x0fkeelson.apps.v1\x1a\x19keelson/core/v1/pod.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa3\x05\n" +
 	"\tDaemonSet\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12<\n" +
 	"\x04spec\x18\x02 \x01(\v2\x1e.keelson.apps.v1.DaemonSetSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12@\n" +
-	"\x06status\x18\x03 \x01(\v2 .keelson.apps.v1.DaemonSetStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:%\xaa\xd4\x18!\n" +
+	"\x06status\x18\x03 \x01(\v2 .keelson.apps.v1.DaemonSetStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xd4\x03\xaa\xd4\x18\xcf\x03\n" +
 	"\n" +
 	"daemonsets\x1a\x02ds\"\x03all2\b\n" +
-	"\x06statush\x01\"\xf3\x02\n" +
-	"\rDaemonSetSpec\x12D\n" +
-	"\bselector\x18\x01 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\b\xaa\xd4\x18\x04\x10\x02\x18\x01R\bselector\x12F\n" +
+	"\x06status:2\n" +
+	"\aDesired\x12\ainteger2\x1e.status.desiredNumberScheduled:2\n" +
+	"\aCurrent\x12\ainteger2\x1e.status.currentNumberScheduled:%\n" +
+	"\x05Ready\x12\ainteger2\x13.status.numberReady:5\n" +
+	"\n" +
+	"Up-to-date\x12\ainteger2\x1e.status.updatedNumberScheduled:-\n" +
+	"\tAvailable\x12\ainteger2\x17.status.numberAvailable:9\n" +
+	"\rNode Selector\x12\x06string2 .spec.template.spec.nodeSelector:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x16\n" +
+	"\n" +
+	"Containers\x12\x06string(\x01:\x12\n" +
+	"\x06Images\x12\x06string(\x01:$\n" +
+	"\bSelector\x12\x06string(\x012\x0e.spec.selectorh\x01\"\x8b\x03\n" +
+	"\rDaemonSetSpec\x12H\n" +
+	"\bselector\x18\x01 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\f\xaa\xd4\x18\b\x10\x02\x18\x01 \x01h\x01R\bselector\x12F\n" +
 	"\btemplate\x18\x02 \x01(\v2 .keelson.core.v1.PodTemplateSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\btemplate\x12X\n" +
-	"\x0eupdateStrategy\x18\x03 \x01(\v2(.keelson.apps.v1.DaemonSetUpdateStrategyB\x06\xaa\xd4\x18\x02\x10\x01R\x0eupdateStrategy\x12(\n" +
-	"\x0fminReadySeconds\x18\x04 \x01(\x05R\x0fminReadySeconds\x127\n" +
-	"\x14revisionHistoryLimit\x18\x06 \x01(\x05H\x00R\x14revisionHistoryLimit\x88\x01\x01B\x17\n" +
-	"\x15_revisionHistoryLimit\"\x9b\x01\n" +
-	"\x17DaemonSetUpdateStrategy\x121\n" +
-	"\x04type\x18\x01 \x01(\tB\x1d\xaa\xd4\x18\x192\rRollingUpdate2\bOnDeleteR\x04type\x12M\n" +
-	"\rrollingUpdate\x18\x02 \x01(\v2'.keelson.apps.v1.RollingUpdateDaemonSetR\rrollingUpdate\"\x98\x01\n" +
-	"\x16RollingUpdateDaemonSet\x12D\n" +
-	"\x0emaxUnavailable\x18\x01 \x01(\v2\x1c.keelson.meta.v1.IntOrStringR\x0emaxUnavailable\x128\n" +
-	"\bmaxSurge\x18\x02 \x01(\v2\x1c.keelson.meta.v1.IntOrStringR\bmaxSurge\"\xe0\x04\n" +
+	"\x0eupdateStrategy\x18\x03 \x01(\v2(.keelson.apps.v1.DaemonSetUpdateStrategyB\x06\xaa\xd4\x18\x02\x10\x01R\x0eupdateStrategy\x120\n" +
+	"\x0fminReadySeconds\x18\x04 \x01(\x05B\x06\xaa\xd4\x18\x028\x00R\x0fminReadySeconds\x12C\n" +
+	"\x14revisionHistoryLimit\x18\x06 \x01(\x05B\n" +
+	"\xaa\xd4\x18\x06*\x02108\x00H\x00R\x14revisionHistoryLimit\x88\x01\x01B\x17\n" +
+	"\x15_revisionHistoryLimit\"\xac\x01\n" +
+	"\x17DaemonSetUpdateStrategy\x12B\n" +
+	"\x04type\x18\x01 \x01(\tB.\xaa\xd4\x18**\x0f\"RollingUpdate\"2\rRollingUpdate2\bOnDeleteR\x04type\x12M\n" +
+	"\rrollingUpdate\x18\x02 \x01(\v2'.keelson.apps.v1.RollingUpdateDaemonSetR\rrollingUpdate\"\xaa\x01\n" +
+	"\x16RollingUpdateDaemonSet\x12M\n" +
+	"\x0emaxUnavailable\x18\x01 \x01(\v2\x1c.keelson.meta.v1.IntOrStringB\a\xaa\xd4\x18\x03*\x011R\x0emaxUnavailable\x12A\n" +
+	"\bmaxSurge\x18\x02 \x01(\v2\x1c.keelson.meta.v1.IntOrStringB\a\xaa\xd4\x18\x03*\x010R\bmaxSurge\"\xe0\x04\n" +
 	"\x0fDaemonSetStatus\x12@\n" +
 	"\x16currentNumberScheduled\x18\x01 \x01(\x05B\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x16currentNumberScheduled\x128\n" +
 	"\x12numberMisscheduled\x18\x02 \x01(\x05B\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x12numberMisscheduled\x12@\n" +

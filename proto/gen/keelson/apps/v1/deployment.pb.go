@@ -536,34 +536,44 @@ var File_keelson_apps_v1_deployment_proto protoreflect.FileDescriptor
 
 const file_keelson_apps_v1_deployment_proto_rawDesc = "" +
 	"\n" +
-	" keelson/apps/v1/deployment.proto\x12\x0fkeelson.apps.v1\x1a\x19keelson/core/v1/pod.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9a\x02\n" +
+	" keelson/apps/v1/deployment.proto\x12\x0fkeelson.apps.v1\x1a\x19keelson/core/v1/pod.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x8c\x04\n" +
 	"\n" +
 	"Deployment\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12=\n" +
 	"\x04spec\x18\x02 \x01(\v2\x1f.keelson.apps.v1.DeploymentSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12A\n" +
-	"\x06status\x18\x03 \x01(\v2!.keelson.apps.v1.DeploymentStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:I\xaa\xd4\x18E\n" +
+	"\x06status\x18\x03 \x01(\v2!.keelson.apps.v1.DeploymentStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xba\x02\xaa\xd4\x18\xb5\x02\n" +
 	"\vdeployments\x1a\x06deploy\"\x03all2\b\n" +
 	"\x06status2\x1d\n" +
-	"\x05scale\x12\x14autoscaling/v1.Scaleh\x01\"\x91\x04\n" +
-	"\x0eDeploymentSpec\x12\x1f\n" +
-	"\breplicas\x18\x01 \x01(\x05H\x00R\breplicas\x88\x01\x01\x12D\n" +
-	"\bselector\x18\x02 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\b\xaa\xd4\x18\x04\x10\x02\x18\x01R\bselector\x12F\n" +
+	"\x05scale\x12\x14autoscaling/v1.Scale:\x0f\n" +
+	"\x05Ready\x12\x06string:-\n" +
+	"\n" +
+	"Up-to-date\x12\x06string2\x17.status.updatedReplicas:.\n" +
+	"\tAvailable\x12\x06string2\x19.status.availableReplicas:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x16\n" +
+	"\n" +
+	"Containers\x12\x06string(\x01:\x12\n" +
+	"\x06Images\x12\x06string(\x01:$\n" +
+	"\bSelector\x12\x06string(\x012\x0e.spec.selector`\x01h\x01\"\xc1\x04\n" +
+	"\x0eDeploymentSpec\x12*\n" +
+	"\breplicas\x18\x01 \x01(\x05B\t\xaa\xd4\x18\x05*\x0118\x00H\x00R\breplicas\x88\x01\x01\x12H\n" +
+	"\bselector\x18\x02 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\f\xaa\xd4\x18\b\x10\x02\x18\x01 \x01h\x01R\bselector\x12F\n" +
 	"\btemplate\x18\x03 \x01(\v2 .keelson.core.v1.PodTemplateSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\btemplate\x12T\n" +
 	"\bstrategy\x18\x04 \x01(\v2#.keelson.apps.v1.DeploymentStrategyB\x13\xaa\xd4\x18\x0f\x10\x01\x8a\x01\n" +
-	"retainKeysR\bstrategy\x12(\n" +
-	"\x0fminReadySeconds\x18\x05 \x01(\x05R\x0fminReadySeconds\x127\n" +
-	"\x14revisionHistoryLimit\x18\x06 \x01(\x05H\x01R\x14revisionHistoryLimit\x88\x01\x01\x12\x16\n" +
-	"\x06paused\x18\a \x01(\bR\x06paused\x12=\n" +
-	"\x17progressDeadlineSeconds\x18\t \x01(\x05H\x02R\x17progressDeadlineSeconds\x88\x01\x01B\v\n" +
+	"retainKeysR\bstrategy\x120\n" +
+	"\x0fminReadySeconds\x18\x05 \x01(\x05B\x06\xaa\xd4\x18\x028\x00R\x0fminReadySeconds\x12C\n" +
+	"\x14revisionHistoryLimit\x18\x06 \x01(\x05B\n" +
+	"\xaa\xd4\x18\x06*\x02108\x00H\x01R\x14revisionHistoryLimit\x88\x01\x01\x12\x16\n" +
+	"\x06paused\x18\a \x01(\bR\x06paused\x12J\n" +
+	"\x17progressDeadlineSeconds\x18\t \x01(\x05B\v\xaa\xd4\x18\a*\x036008\x00H\x02R\x17progressDeadlineSeconds\x88\x01\x01B\v\n" +
 	"\t_replicasB\x17\n" +
 	"\x15_revisionHistoryLimitB\x1a\n" +
-	"\x18_progressDeadlineSeconds\"\x97\x01\n" +
-	"\x12DeploymentStrategy\x121\n" +
-	"\x04type\x18\x01 \x01(\tB\x1d\xaa\xd4\x18\x192\bRecreate2\rRollingUpdateR\x04type\x12N\n" +
-	"\rrollingUpdate\x18\x02 \x01(\v2(.keelson.apps.v1.RollingUpdateDeploymentR\rrollingUpdate\"\x99\x01\n" +
-	"\x17RollingUpdateDeployment\x12D\n" +
-	"\x0emaxUnavailable\x18\x01 \x01(\v2\x1c.keelson.meta.v1.IntOrStringR\x0emaxUnavailable\x128\n" +
-	"\bmaxSurge\x18\x02 \x01(\v2\x1c.keelson.meta.v1.IntOrStringR\bmaxSurge\"\x83\x04\n" +
+	"\x18_progressDeadlineSeconds\"\xa8\x01\n" +
+	"\x12DeploymentStrategy\x12B\n" +
+	"\x04type\x18\x01 \x01(\tB.\xaa\xd4\x18**\x0f\"RollingUpdate\"2\bRecreate2\rRollingUpdateR\x04type\x12N\n" +
+	"\rrollingUpdate\x18\x02 \x01(\v2(.keelson.apps.v1.RollingUpdateDeploymentR\rrollingUpdate\"\xb3\x01\n" +
+	"\x17RollingUpdateDeployment\x12Q\n" +
+	"\x0emaxUnavailable\x18\x01 \x01(\v2\x1c.keelson.meta.v1.IntOrStringB\v\xaa\xd4\x18\a*\x05\"25%\"R\x0emaxUnavailable\x12E\n" +
+	"\bmaxSurge\x18\x02 \x01(\v2\x1c.keelson.meta.v1.IntOrStringB\v\xaa\xd4\x18\a*\x05\"25%\"R\bmaxSurge\"\x83\x04\n" +
 	"\x10DeploymentStatus\x12.\n" +
 	"\x12observedGeneration\x18\x01 \x01(\x03R\x12observedGeneration\x12\x1a\n" +
 	"\breplicas\x18\x02 \x01(\x05R\breplicas\x12(\n" +

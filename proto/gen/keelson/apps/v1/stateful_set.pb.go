@@ -656,42 +656,50 @@ var File_keelson_apps_v1_stateful_set_proto protoreflect.FileDescriptor
 
 const file_keelson_apps_v1_stateful_set_proto_rawDesc = "" +
 	"\n" +
-	"\"keelson/apps/v1/stateful_set.proto\x12\x0fkeelson.apps.v1\x1a-keelson/core/v1/persistent_volume_claim.proto\x1a\x19keelson/core/v1/pod.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9b\x02\n" +
+	"\"keelson/apps/v1/stateful_set.proto\x12\x0fkeelson.apps.v1\x1a-keelson/core/v1/persistent_volume_claim.proto\x1a\x19keelson/core/v1/pod.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x86\x03\n" +
 	"\vStatefulSet\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12>\n" +
 	"\x04spec\x18\x02 \x01(\v2 .keelson.apps.v1.StatefulSetSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12B\n" +
-	"\x06status\x18\x03 \x01(\v2\".keelson.apps.v1.StatefulSetStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:G\xaa\xd4\x18C\n" +
+	"\x06status\x18\x03 \x01(\v2\".keelson.apps.v1.StatefulSetStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xb1\x01\xaa\xd4\x18\xac\x01\n" +
 	"\fstatefulsets\x1a\x03sts\"\x03all2\b\n" +
 	"\x06status2\x1d\n" +
-	"\x05scale\x12\x14autoscaling/v1.Scaleh\x01\"\xec\x06\n" +
-	"\x0fStatefulSetSpec\x12\x1f\n" +
-	"\breplicas\x18\x01 \x01(\x05H\x00R\breplicas\x88\x01\x01\x12H\n" +
+	"\x05scale\x12\x14autoscaling/v1.Scale:\x0f\n" +
+	"\x05Ready\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x16\n" +
+	"\n" +
+	"Containers\x12\x06string(\x01:\x12\n" +
+	"\x06Images\x12\x06string(\x01h\x01\"\xa5\a\n" +
+	"\x0fStatefulSetSpec\x12*\n" +
+	"\breplicas\x18\x01 \x01(\x05B\t\xaa\xd4\x18\x05*\x0118\x00H\x00R\breplicas\x88\x01\x01\x12H\n" +
 	"\bselector\x18\x02 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\f\xaa\xd4\x18\b\x10\x02\x18\x01 \x01h\x01R\bselector\x12F\n" +
 	"\btemplate\x18\x03 \x01(\v2 .keelson.core.v1.PodTemplateSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\btemplate\x12j\n" +
 	"\x14volumeClaimTemplates\x18\x04 \x03(\v2&.keelson.core.v1.PersistentVolumeClaimB\x0e\xaa\xd4\x18\n" +
 	"h\x01r\x06atomicR\x14volumeClaimTemplates\x12*\n" +
-	"\vserviceName\x18\x05 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01h\x01R\vserviceName\x12P\n" +
-	"\x13podManagementPolicy\x18\x06 \x01(\tB\x1e\xaa\xd4\x18\x1a2\fOrderedReady2\bParallelh\x01R\x13podManagementPolicy\x12Z\n" +
-	"\x0eupdateStrategy\x18\a \x01(\v2*.keelson.apps.v1.StatefulSetUpdateStrategyB\x06\xaa\xd4\x18\x02\x10\x01R\x0eupdateStrategy\x127\n" +
-	"\x14revisionHistoryLimit\x18\b \x01(\x05H\x01R\x14revisionHistoryLimit\x88\x01\x01\x12(\n" +
-	"\x0fminReadySeconds\x18\t \x01(\x05R\x0fminReadySeconds\x12\x94\x01\n" +
+	"\vserviceName\x18\x05 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01h\x01R\vserviceName\x12`\n" +
+	"\x13podManagementPolicy\x18\x06 \x01(\tB.\xaa\xd4\x18**\x0e\"OrderedReady\"2\fOrderedReady2\bParallelh\x01R\x13podManagementPolicy\x12Z\n" +
+	"\x0eupdateStrategy\x18\a \x01(\v2*.keelson.apps.v1.StatefulSetUpdateStrategyB\x06\xaa\xd4\x18\x02\x10\x01R\x0eupdateStrategy\x12C\n" +
+	"\x14revisionHistoryLimit\x18\b \x01(\x05B\n" +
+	"\xaa\xd4\x18\x06*\x02108\x00H\x01R\x14revisionHistoryLimit\x88\x01\x01\x120\n" +
+	"\x0fminReadySeconds\x18\t \x01(\x05B\x06\xaa\xd4\x18\x028\x00R\x0fminReadySeconds\x12\x9e\x01\n" +
 	"$persistentVolumeClaimRetentionPolicy\x18\n" +
-	" \x01(\v2@.keelson.apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicyR$persistentVolumeClaimRetentionPolicy\x12@\n" +
+	" \x01(\v2@.keelson.apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicyB\b\xaa\xd4\x18\x04*\x02{}R$persistentVolumeClaimRetentionPolicy\x12@\n" +
 	"\bordinals\x18\v \x01(\v2$.keelson.apps.v1.StatefulSetOrdinalsR\bordinalsB\v\n" +
 	"\t_replicasB\x17\n" +
-	"\x15_revisionHistoryLimit\"\xb1\x01\n" +
-	"\x19StatefulSetUpdateStrategy\x12;\n" +
-	"\x04type\x18\x01 \x01(\tB'\xaa\xd4\x18#2\rRollingUpdate2\bOnDelete2\bRecreateR\x04type\x12W\n" +
-	"\rrollingUpdate\x18\x02 \x01(\v21.keelson.apps.v1.RollingUpdateStatefulSetStrategyR\rrollingUpdate\"\x99\x01\n" +
-	" RollingUpdateStatefulSetStrategy\x12!\n" +
-	"\tpartition\x18\x01 \x01(\x05H\x00R\tpartition\x88\x01\x01\x12D\n" +
+	"\x15_revisionHistoryLimit\"\xc2\x01\n" +
+	"\x19StatefulSetUpdateStrategy\x12L\n" +
+	"\x04type\x18\x01 \x01(\tB8\xaa\xd4\x184*\x0f\"RollingUpdate\"2\rRollingUpdate2\bOnDelete2\bRecreateR\x04type\x12W\n" +
+	"\rrollingUpdate\x18\x02 \x01(\v21.keelson.apps.v1.RollingUpdateStatefulSetStrategyR\rrollingUpdate\"\xa2\x01\n" +
+	" RollingUpdateStatefulSetStrategy\x12*\n" +
+	"\tpartition\x18\x01 \x01(\x05B\a\xaa\xd4\x18\x03*\x010H\x00R\tpartition\x88\x01\x01\x12D\n" +
 	"\x0emaxUnavailable\x18\x02 \x01(\v2\x1c.keelson.meta.v1.IntOrStringR\x0emaxUnavailableB\f\n" +
 	"\n" +
-	"_partition\"s\n" +
-	"/StatefulSetPersistentVolumeClaimRetentionPolicy\x12 \n" +
-	"\vwhenDeleted\x18\x01 \x01(\tR\vwhenDeleted\x12\x1e\n" +
+	"_partition\"\x93\x01\n" +
+	"/StatefulSetPersistentVolumeClaimRetentionPolicy\x120\n" +
+	"\vwhenDeleted\x18\x01 \x01(\tB\x0e\xaa\xd4\x18\n" +
+	"*\b\"Retain\"R\vwhenDeleted\x12.\n" +
 	"\n" +
-	"whenScaled\x18\x02 \x01(\tR\n" +
+	"whenScaled\x18\x02 \x01(\tB\x0e\xaa\xd4\x18\n" +
+	"*\b\"Retain\"R\n" +
 	"whenScaled\"3\n" +
 	"\x13StatefulSetOrdinals\x12\x1c\n" +
 	"\x05start\x18\x01 \x01(\x05B\x06\xaa\xd4\x18\x02\x10\x01R\x05start\"\x92\x04\n" +

@@ -235,11 +235,11 @@ var File_keelson_authentication_v1_self_subject_review_proto protoreflect.FileDe
 
 const file_keelson_authentication_v1_self_subject_review_proto_rawDesc = "" +
 	"\n" +
-	"3keelson/authentication/v1/self_subject_review.proto\x12\x19keelson.authentication.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xc6\x01\n" +
+	"3keelson/authentication/v1/self_subject_review.proto\x12\x19keelson.authentication.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xc8\x01\n" +
 	"\x11SelfSubjectReview\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12R\n" +
-	"\x06status\x18\x02 \x01(\v22.keelson.authentication.v1.SelfSubjectReviewStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\x1c\xaa\xd4\x18\x18\n" +
-	"\x12selfsubjectreviews(\x01X\x01\"b\n" +
+	"\x06status\x18\x02 \x01(\v22.keelson.authentication.v1.SelfSubjectReviewStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\x1e\xaa\xd4\x18\x1a\n" +
+	"\x12selfsubjectreviews(\x01X\x01`\x01\"b\n" +
 	"\x17SelfSubjectReviewStatus\x12G\n" +
 	"\buserInfo\x18\x01 \x01(\v2#.keelson.authentication.v1.UserInfoB\x06\xaa\xd4\x18\x02\x10\x01R\buserInfo\"\x85\x02\n" +
 	"\bUserInfo\x12\x1a\n" +

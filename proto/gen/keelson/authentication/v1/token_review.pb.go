@@ -207,12 +207,12 @@ var File_keelson_authentication_v1_token_review_proto protoreflect.FileDescripto
 
 const file_keelson_authentication_v1_token_review_proto_rawDesc = "" +
 	"\n" +
-	",keelson/authentication/v1/token_review.proto\x12\x19keelson.authentication.v1\x1a3keelson/authentication/v1/self_subject_review.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xfe\x01\n" +
+	",keelson/authentication/v1/token_review.proto\x12\x19keelson.authentication.v1\x1a3keelson/authentication/v1/self_subject_review.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x80\x02\n" +
 	"\vTokenReview\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12H\n" +
 	"\x04spec\x18\x02 \x01(\v2*.keelson.authentication.v1.TokenReviewSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12L\n" +
-	"\x06status\x18\x03 \x01(\v2,.keelson.authentication.v1.TokenReviewStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\x16\xaa\xd4\x18\x12\n" +
-	"\ftokenreviews(\x01X\x01\"[\n" +
+	"\x06status\x18\x03 \x01(\v2,.keelson.authentication.v1.TokenReviewStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\x18\xaa\xd4\x18\x14\n" +
+	"\ftokenreviews(\x01X\x01`\x01\"[\n" +
 	"\x0fTokenReviewSpec\x12\x1c\n" +
 	"\x05token\x18\x01 \x01(\tB\x06\xaa\xd4\x18\x02\x18\x01R\x05token\x12*\n" +
 	"\taudiences\x18\x02 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\taudiences\"\xbc\x01\n" +

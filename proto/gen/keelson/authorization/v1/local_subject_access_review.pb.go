@@ -547,12 +547,12 @@ var File_keelson_authorization_v1_local_subject_access_review_proto protoreflect
 
 const file_keelson_authorization_v1_local_subject_access_review_proto_rawDesc = "" +
 	"\n" +
-	":keelson/authorization/v1/local_subject_access_review.proto\x12\x18keelson.authorization.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa4\x02\n" +
+	":keelson/authorization/v1/local_subject_access_review.proto\x12\x18keelson.authorization.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa6\x02\n" +
 	"\x18LocalSubjectAccessReview\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12O\n" +
 	"\x04spec\x18\x02 \x01(\v21.keelson.authorization.v1.SubjectAccessReviewSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12S\n" +
-	"\x06status\x18\x03 \x01(\v23.keelson.authorization.v1.SubjectAccessReviewStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:!\xaa\xd4\x18\x1d\n" +
-	"\x19localsubjectaccessreviewsX\x01\"\xde\x03\n" +
+	"\x06status\x18\x03 \x01(\v23.keelson.authorization.v1.SubjectAccessReviewStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:#\xaa\xd4\x18\x1f\n" +
+	"\x19localsubjectaccessreviewsX\x01`\x01\"\xde\x03\n" +
 	"\x17SubjectAccessReviewSpec\x12\\\n" +
 	"\x12resourceAttributes\x18\x01 \x01(\v2,.keelson.authorization.v1.ResourceAttributesR\x12resourceAttributes\x12e\n" +
 	"\x15nonResourceAttributes\x18\x02 \x01(\v2/.keelson.authorization.v1.NonResourceAttributesR\x15nonResourceAttributes\x12\x12\n" +

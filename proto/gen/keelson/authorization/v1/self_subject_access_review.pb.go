@@ -139,12 +139,12 @@ var File_keelson_authorization_v1_self_subject_access_review_proto protoreflect.
 
 const file_keelson_authorization_v1_self_subject_access_review_proto_rawDesc = "" +
 	"\n" +
-	"9keelson/authorization/v1/self_subject_access_review.proto\x12\x18keelson.authorization.v1\x1a:keelson/authorization/v1/local_subject_access_review.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa8\x02\n" +
+	"9keelson/authorization/v1/self_subject_access_review.proto\x12\x18keelson.authorization.v1\x1a:keelson/authorization/v1/local_subject_access_review.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xaa\x02\n" +
 	"\x17SelfSubjectAccessReview\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12S\n" +
 	"\x04spec\x18\x02 \x01(\v25.keelson.authorization.v1.SelfSubjectAccessReviewSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12S\n" +
-	"\x06status\x18\x03 \x01(\v23.keelson.authorization.v1.SubjectAccessReviewStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\"\xaa\xd4\x18\x1e\n" +
-	"\x18selfsubjectaccessreviews(\x01X\x01\"\xe2\x01\n" +
+	"\x06status\x18\x03 \x01(\v23.keelson.authorization.v1.SubjectAccessReviewStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:$\xaa\xd4\x18 \n" +
+	"\x18selfsubjectaccessreviews(\x01X\x01`\x01\"\xe2\x01\n" +
 	"\x1bSelfSubjectAccessReviewSpec\x12\\\n" +
 	"\x12resourceAttributes\x18\x01 \x01(\v2,.keelson.authorization.v1.ResourceAttributesR\x12resourceAttributes\x12e\n" +
 	"\x15nonResourceAttributes\x18\x02 \x01(\v2/.keelson.authorization.v1.NonResourceAttributesR\x15nonResourceAttributesB\xab\x02\xaa\xd4\x18\x1a\n" +

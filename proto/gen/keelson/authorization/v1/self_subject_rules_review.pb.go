@@ -319,12 +319,12 @@ var File_keelson_authorization_v1_self_subject_rules_review_proto protoreflect.F
 
 const file_keelson_authorization_v1_self_subject_rules_review_proto_rawDesc = "" +
 	"\n" +
-	"8keelson/authorization/v1/self_subject_rules_review.proto\x12\x18keelson.authorization.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa4\x02\n" +
+	"8keelson/authorization/v1/self_subject_rules_review.proto\x12\x18keelson.authorization.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa6\x02\n" +
 	"\x16SelfSubjectRulesReview\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12R\n" +
 	"\x04spec\x18\x02 \x01(\v24.keelson.authorization.v1.SelfSubjectRulesReviewSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12R\n" +
-	"\x06status\x18\x03 \x01(\v22.keelson.authorization.v1.SubjectRulesReviewStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:!\xaa\xd4\x18\x1d\n" +
-	"\x17selfsubjectrulesreviews(\x01X\x01\":\n" +
+	"\x06status\x18\x03 \x01(\v22.keelson.authorization.v1.SubjectRulesReviewStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:#\xaa\xd4\x18\x1f\n" +
+	"\x17selfsubjectrulesreviews(\x01X\x01`\x01\":\n" +
 	"\x1aSelfSubjectRulesReviewSpec\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\"\xb7\x02\n" +
 	"\x18SubjectRulesReviewStatus\x12^\n" +

@@ -87,12 +87,12 @@ var File_keelson_authorization_v1_subject_access_review_proto protoreflect.FileD
 
 const file_keelson_authorization_v1_subject_access_review_proto_rawDesc = "" +
 	"\n" +
-	"4keelson/authorization/v1/subject_access_review.proto\x12\x18keelson.authorization.v1\x1a:keelson/authorization/v1/local_subject_access_review.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9c\x02\n" +
+	"4keelson/authorization/v1/subject_access_review.proto\x12\x18keelson.authorization.v1\x1a:keelson/authorization/v1/local_subject_access_review.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9e\x02\n" +
 	"\x13SubjectAccessReview\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12O\n" +
 	"\x04spec\x18\x02 \x01(\v21.keelson.authorization.v1.SubjectAccessReviewSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12S\n" +
-	"\x06status\x18\x03 \x01(\v23.keelson.authorization.v1.SubjectAccessReviewStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\x1e\xaa\xd4\x18\x1a\n" +
-	"\x14subjectaccessreviews(\x01X\x01B\xa7\x02\xaa\xd4\x18\x1a\n" +
+	"\x06status\x18\x03 \x01(\v23.keelson.authorization.v1.SubjectAccessReviewStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status: \xaa\xd4\x18\x1c\n" +
+	"\x14subjectaccessreviews(\x01X\x01`\x01B\xa7\x02\xaa\xd4\x18\x1a\n" +
 	"\x14authorization.k8s.io\x12\x02v1\n" +
 	"\x1ccom.keelson.authorization.v1B\x18SubjectAccessReviewProtoP\x01ZMgithub.com/keelson/keelson/proto/gen/keelson/authorization/v1;authorizationv1\xa2\x02\x03KAX\xaa\x02\x18Keelson.Authorization.V1\xca\x02\x18Keelson\\Authorization\\V1\xe2\x02$Keelson\\Authorization\\V1\\GPBMetadata\xea\x02\x1aKeelson::Authorization::V1b\x06proto3"
 

@@ -223,17 +223,19 @@ var File_keelson_coordination_v1_lease_proto protoreflect.FileDescriptor
 
 const file_keelson_coordination_v1_lease_proto_rawDesc = "" +
 	"\n" +
-	"#keelson/coordination/v1/lease.proto\x12\x17keelson.coordination.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x96\x01\n" +
+	"#keelson/coordination/v1/lease.proto\x12\x17keelson.coordination.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xec\x01\n" +
 	"\x05Lease\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12>\n" +
-	"\x04spec\x18\x02 \x01(\v2\".keelson.coordination.v1.LeaseSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:\f\xaa\xd4\x18\b\n" +
-	"\x06leases\"\xcc\x03\n" +
+	"\x04spec\x18\x02 \x01(\v2\".keelson.coordination.v1.LeaseSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:b\xaa\xd4\x18^\n" +
+	"\x06leases:&\n" +
+	"\x06Holder\x12\x06string2\x14.spec.holderIdentity:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\"\xdc\x03\n" +
 	"\tLeaseSpec\x12+\n" +
-	"\x0eholderIdentity\x18\x01 \x01(\tH\x00R\x0eholderIdentity\x88\x01\x01\x127\n" +
-	"\x14leaseDurationSeconds\x18\x02 \x01(\x05H\x01R\x14leaseDurationSeconds\x88\x01\x01\x12<\n" +
+	"\x0eholderIdentity\x18\x01 \x01(\tH\x00R\x0eholderIdentity\x88\x01\x01\x12?\n" +
+	"\x14leaseDurationSeconds\x18\x02 \x01(\x05B\x06\xaa\xd4\x18\x028\x01H\x01R\x14leaseDurationSeconds\x88\x01\x01\x12<\n" +
 	"\vacquireTime\x18\x03 \x01(\v2\x1a.keelson.meta.v1.MicroTimeR\vacquireTime\x128\n" +
-	"\trenewTime\x18\x04 \x01(\v2\x1a.keelson.meta.v1.MicroTimeR\trenewTime\x12/\n" +
-	"\x10leaseTransitions\x18\x05 \x01(\x05H\x02R\x10leaseTransitions\x88\x01\x01\x12\x1f\n" +
+	"\trenewTime\x18\x04 \x01(\v2\x1a.keelson.meta.v1.MicroTimeR\trenewTime\x127\n" +
+	"\x10leaseTransitions\x18\x05 \x01(\x05B\x06\xaa\xd4\x18\x028\x00H\x02R\x10leaseTransitions\x88\x01\x01\x12\x1f\n" +
 	"\bstrategy\x18\x06 \x01(\tH\x03R\bstrategy\x88\x01\x01\x12-\n" +
 	"\x0fpreferredHolder\x18\a \x01(\tH\x04R\x0fpreferredHolder\x88\x01\x01B\x11\n" +
 	"\x0f_holderIdentityB\x17\n" +

@@ -147,7 +147,7 @@ var File_keelson_core_v1_config_map_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_config_map_proto_rawDesc = "" +
 	"\n" +
-	" keelson/core/v1/config_map.proto\x12\x0fkeelson.core.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x91\x03\n" +
+	" keelson/core/v1/config_map.proto\x12\x0fkeelson.core.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xcf\x03\n" +
 	"\tConfigMap\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12!\n" +
 	"\timmutable\x18\x04 \x01(\bH\x00R\timmutable\x88\x01\x01\x128\n" +
@@ -160,9 +160,11 @@ const file_keelson_core_v1_config_map_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a=\n" +
 	"\x0fBinaryDataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01:\x14\xaa\xd4\x18\x10\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01:R\xaa\xd4\x18N\n" +
 	"\n" +
-	"configmaps\x1a\x02cmB\f\n" +
+	"configmaps\x1a\x02cm:\x0e\n" +
+	"\x04Data\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01B\f\n" +
 	"\n" +
 	"_immutable\"\x8a\x01\n" +
 	"\rConfigMapList\x12=\n" +

@@ -2663,10 +2663,10 @@ var File_keelson_core_v1_container_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkeelson/core/v1/container.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1ckeelson/core/v1/volume.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a keelson/options/v1/options.proto\"\xbe\f\n" +
-	"\tContainer\x12\x1c\n" +
-	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x12\x14\n" +
-	"\x05image\x18\x02 \x01(\tR\x05image\x12&\n" +
+	"\x1fkeelson/core/v1/container.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1ckeelson/core/v1/volume.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a keelson/options/v1/options.proto\"\xfd\f\n" +
+	"\tContainer\x12)\n" +
+	"\x04name\x18\x01 \x01(\tB\x15\xaa\xd4\x18\x11\x10\x01\x18\x01 \x01b\tdns-labelR\x04name\x12\x1c\n" +
+	"\x05image\x18\x02 \x01(\tB\x06\xaa\xd4\x18\x02 \x01R\x05image\x12&\n" +
 	"\acommand\x18\x03 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\acommand\x12 \n" +
 	"\x04args\x18\x04 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\x04args\x12\x1e\n" +
 	"\n" +
@@ -2687,21 +2687,21 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	" \x01(\v2\x16.keelson.core.v1.ProbeR\rlivenessProbe\x12>\n" +
 	"\x0ereadinessProbe\x18\v \x01(\v2\x16.keelson.core.v1.ProbeR\x0ereadinessProbe\x12:\n" +
 	"\fstartupProbe\x18\x16 \x01(\v2\x16.keelson.core.v1.ProbeR\fstartupProbe\x128\n" +
-	"\tlifecycle\x18\f \x01(\v2\x1a.keelson.core.v1.LifecycleR\tlifecycle\x126\n" +
-	"\x16terminationMessagePath\x18\r \x01(\tR\x16terminationMessagePath\x12]\n" +
-	"\x18terminationMessagePolicy\x18\x14 \x01(\tB!\xaa\xd4\x18\x1d2\x04File2\x15FallbackToLogsOnErrorR\x18terminationMessagePolicy\x12K\n" +
-	"\x0fimagePullPolicy\x18\x0e \x01(\tB!\xaa\xd4\x18\x1d2\x06Always2\x05Never2\fIfNotPresentR\x0fimagePullPolicy\x12J\n" +
+	"\tlifecycle\x18\f \x01(\v2\x1a.keelson.core.v1.LifecycleR\tlifecycle\x12T\n" +
+	"\x16terminationMessagePath\x18\r \x01(\tB\x1c\xaa\xd4\x18\x18*\x16\"/dev/termination-log\"R\x16terminationMessagePath\x12g\n" +
+	"\x18terminationMessagePolicy\x18\x14 \x01(\tB+\xaa\xd4\x18' \x01*\x06\"File\"2\x04File2\x15FallbackToLogsOnErrorR\x18terminationMessagePolicy\x12M\n" +
+	"\x0fimagePullPolicy\x18\x0e \x01(\tB#\xaa\xd4\x18\x1f \x012\x06Always2\x05Never2\fIfNotPresentR\x0fimagePullPolicy\x12J\n" +
 	"\x0fsecurityContext\x18\x0f \x01(\v2 .keelson.core.v1.SecurityContextR\x0fsecurityContext\x12\x14\n" +
 	"\x05stdin\x18\x10 \x01(\bR\x05stdin\x12\x1c\n" +
 	"\tstdinOnce\x18\x11 \x01(\bR\tstdinOnce\x12\x10\n" +
 	"\x03tty\x18\x12 \x01(\bR\x03ttyB\x10\n" +
-	"\x0e_restartPolicy\"\xc0\x01\n" +
-	"\rContainerPort\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
-	"\bhostPort\x18\x02 \x01(\x05R\bhostPort\x12.\n" +
-	"\rcontainerPort\x18\x03 \x01(\x05B\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\rcontainerPort\x127\n" +
-	"\bprotocol\x18\x04 \x01(\tB\x1b\xaa\xd4\x18\x17*\x05\"TCP\"2\x03TCP2\x03UDP2\x04SCTPR\bprotocol\x12\x16\n" +
-	"\x06hostIP\x18\x05 \x01(\tR\x06hostIP\"\xb0\x01\n" +
+	"\x0e_restartPolicy\"\xe5\x01\n" +
+	"\rContainerPort\x12#\n" +
+	"\x04name\x18\x01 \x01(\tB\x0f\xaa\xd4\x18\vb\tport-nameR\x04name\x12\x1a\n" +
+	"\bhostPort\x18\x02 \x01(\x05R\bhostPort\x126\n" +
+	"\rcontainerPort\x18\x03 \x01(\x05B\x10\xaa\xd4\x18\f\x10\x01\x18\x01 \x018\x01@\xff\xff\x03R\rcontainerPort\x129\n" +
+	"\bprotocol\x18\x04 \x01(\tB\x1d\xaa\xd4\x18\x19 \x01*\x05\"TCP\"2\x03TCP2\x03UDP2\x04SCTPR\bprotocol\x12 \n" +
+	"\x06hostIP\x18\x05 \x01(\tB\b\xaa\xd4\x18\x04b\x02ipR\x06hostIP\"\xb0\x01\n" +
 	"\rEnvFromSource\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12G\n" +
 	"\fconfigMapRef\x18\x02 \x01(\v2#.keelson.core.v1.ConfigMapEnvSourceR\fconfigMapRef\x12>\n" +
@@ -2713,9 +2713,9 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\x0fSecretEnvSource\x12a\n" +
 	"\x14localObjectReference\x18\x01 \x01(\v2%.keelson.core.v1.LocalObjectReferenceB\x06\xaa\xd4\x18\x02\b\x01R\x14localObjectReference\x12\x1f\n" +
 	"\boptional\x18\x02 \x01(\bH\x00R\boptional\x88\x01\x01B\v\n" +
-	"\t_optional\"y\n" +
-	"\x06EnvVar\x12\x1c\n" +
-	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x12\x14\n" +
+	"\t_optional\"\x89\x01\n" +
+	"\x06EnvVar\x12,\n" +
+	"\x04name\x18\x01 \x01(\tB\x18\xaa\xd4\x18\x14\x10\x01\x18\x01 \x01b\fenv-var-nameR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12;\n" +
 	"\tvalueFrom\x18\x03 \x01(\v2\x1d.keelson.core.v1.EnvVarSourceR\tvalueFrom\"\xff\x02\n" +
 	"\fEnvVarSource\x12@\n" +
@@ -2725,15 +2725,15 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\fsecretKeyRef\x18\x04 \x01(\v2\".keelson.core.v1.SecretKeySelectorR\fsecretKeyRef\x12@\n" +
 	"\n" +
 	"fileKeyRef\x18\x05 \x01(\v2 .keelson.core.v1.FileKeySelectorR\n" +
-	"fileKeyRef\"\xc3\x01\n" +
+	"fileKeyRef\"\xd5\x01\n" +
 	"\x14ConfigMapKeySelector\x12a\n" +
-	"\x14localObjectReference\x18\x01 \x01(\v2%.keelson.core.v1.LocalObjectReferenceB\x06\xaa\xd4\x18\x02\b\x01R\x14localObjectReference\x12\x1a\n" +
-	"\x03key\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x03key\x12\x1f\n" +
+	"\x14localObjectReference\x18\x01 \x01(\v2%.keelson.core.v1.LocalObjectReferenceB\x06\xaa\xd4\x18\x02\b\x01R\x14localObjectReference\x12,\n" +
+	"\x03key\x18\x02 \x01(\tB\x1a\xaa\xd4\x18\x16\x10\x01\x18\x01 \x01b\x0econfig-map-keyR\x03key\x12\x1f\n" +
 	"\boptional\x18\x03 \x01(\bH\x00R\boptional\x88\x01\x01B\v\n" +
-	"\t_optional\"\xc0\x01\n" +
+	"\t_optional\"\xd2\x01\n" +
 	"\x11SecretKeySelector\x12a\n" +
-	"\x14localObjectReference\x18\x01 \x01(\v2%.keelson.core.v1.LocalObjectReferenceB\x06\xaa\xd4\x18\x02\b\x01R\x14localObjectReference\x12\x1a\n" +
-	"\x03key\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x03key\x12\x1f\n" +
+	"\x14localObjectReference\x18\x01 \x01(\v2%.keelson.core.v1.LocalObjectReferenceB\x06\xaa\xd4\x18\x02\b\x01R\x14localObjectReference\x12,\n" +
+	"\x03key\x18\x02 \x01(\tB\x1a\xaa\xd4\x18\x16\x10\x01\x18\x01 \x01b\x0econfig-map-keyR\x03key\x12\x1f\n" +
 	"\boptional\x18\x03 \x01(\bH\x00R\boptional\x88\x01\x01B\v\n" +
 	"\t_optional\"\xb0\x01\n" +
 	"\x0fFileKeySelector\x12(\n" +
@@ -2752,58 +2752,65 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\texitCodes\x18\x02 \x01(\v20.keelson.core.v1.ContainerRestartRuleOnExitCodesR\texitCodes\"h\n" +
 	"\x1fContainerRestartRuleOnExitCodes\x12\"\n" +
 	"\boperator\x18\x01 \x01(\tB\x06\xaa\xd4\x18\x02\x18\x01R\boperator\x12!\n" +
-	"\x06values\x18\x02 \x03(\x05B\t\xaa\xd4\x18\x05r\x03setR\x06values\"\x9d\x03\n" +
-	"\vVolumeMount\x12\x1c\n" +
-	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x12\x1a\n" +
+	"\x06values\x18\x02 \x03(\x05B\t\xaa\xd4\x18\x05r\x03setR\x06values\"\xa1\x03\n" +
+	"\vVolumeMount\x12\x1e\n" +
+	"\x04name\x18\x01 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04name\x12\x1a\n" +
 	"\breadOnly\x18\x02 \x01(\bR\breadOnly\x121\n" +
-	"\x11recursiveReadOnly\x18\a \x01(\tH\x00R\x11recursiveReadOnly\x88\x01\x01\x12&\n" +
-	"\tmountPath\x18\x03 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\tmountPath\x12\x18\n" +
+	"\x11recursiveReadOnly\x18\a \x01(\tH\x00R\x11recursiveReadOnly\x88\x01\x01\x12(\n" +
+	"\tmountPath\x18\x03 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\tmountPath\x12\x18\n" +
 	"\asubPath\x18\x04 \x01(\tR\asubPath\x12[\n" +
 	"\x10mountPropagation\x18\x05 \x01(\tB*\xaa\xd4\x18&2\x04None2\x0fHostToContainer2\rBidirectionalH\x01R\x10mountPropagation\x88\x01\x01\x12 \n" +
 	"\vsubPathExpr\x18\x06 \x01(\tR\vsubPathExpr\x125\n" +
 	"\x10bindMountOptions\x18\b \x03(\tB\t\xaa\xd4\x18\x05r\x03setR\x10bindMountOptionsB\x14\n" +
 	"\x12_recursiveReadOnlyB\x13\n" +
-	"\x11_mountPropagation\"V\n" +
-	"\fVolumeDevice\x12\x1c\n" +
-	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x12(\n" +
+	"\x11_mountPropagation\"Z\n" +
+	"\fVolumeDevice\x12\x1e\n" +
+	"\x04name\x18\x01 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04name\x12*\n" +
 	"\n" +
-	"devicePath\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\n" +
-	"devicePath\"\x8d\x03\n" +
+	"devicePath\x18\x02 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\n" +
+	"devicePath\"\xc2\x03\n" +
 	"\x05Probe\x12?\n" +
-	"\ahandler\x18\x01 \x01(\v2\x1d.keelson.core.v1.ProbeHandlerB\x06\xaa\xd4\x18\x02\b\x01R\ahandler\x120\n" +
-	"\x13initialDelaySeconds\x18\x02 \x01(\x05R\x13initialDelaySeconds\x12&\n" +
-	"\x0etimeoutSeconds\x18\x03 \x01(\x05R\x0etimeoutSeconds\x12$\n" +
-	"\rperiodSeconds\x18\x04 \x01(\x05R\rperiodSeconds\x12*\n" +
-	"\x10successThreshold\x18\x05 \x01(\x05R\x10successThreshold\x12*\n" +
-	"\x10failureThreshold\x18\x06 \x01(\x05R\x10failureThreshold\x12I\n" +
+	"\ahandler\x18\x01 \x01(\v2\x1d.keelson.core.v1.ProbeHandlerB\x06\xaa\xd4\x18\x02\b\x01R\ahandler\x128\n" +
+	"\x13initialDelaySeconds\x18\x02 \x01(\x05B\x06\xaa\xd4\x18\x028\x00R\x13initialDelaySeconds\x121\n" +
+	"\x0etimeoutSeconds\x18\x03 \x01(\x05B\t\xaa\xd4\x18\x05*\x0118\x00R\x0etimeoutSeconds\x120\n" +
+	"\rperiodSeconds\x18\x04 \x01(\x05B\n" +
+	"\xaa\xd4\x18\x06*\x02108\x00R\rperiodSeconds\x125\n" +
+	"\x10successThreshold\x18\x05 \x01(\x05B\t\xaa\xd4\x18\x05*\x0118\x00R\x10successThreshold\x125\n" +
+	"\x10failureThreshold\x18\x06 \x01(\x05B\t\xaa\xd4\x18\x05*\x0138\x00R\x10failureThreshold\x12I\n" +
 	"\x1dterminationGracePeriodSeconds\x18\a \x01(\x03H\x00R\x1dterminationGracePeriodSeconds\x88\x01\x01B \n" +
 	"\x1e_terminationGracePeriodSeconds\"\xea\x01\n" +
 	"\fProbeHandler\x12/\n" +
 	"\x04exec\x18\x01 \x01(\v2\x1b.keelson.core.v1.ExecActionR\x04exec\x128\n" +
 	"\ahttpGet\x18\x02 \x01(\v2\x1e.keelson.core.v1.HTTPGetActionR\ahttpGet\x12>\n" +
 	"\ttcpSocket\x18\x03 \x01(\v2 .keelson.core.v1.TCPSocketActionR\ttcpSocket\x12/\n" +
-	"\x04grpc\x18\x04 \x01(\v2\x1b.keelson.core.v1.GRPCActionR\x04grpc\"4\n" +
+	"\x04grpc\x18\x04 \x01(\v2\x1b.keelson.core.v1.GRPCActionR\x04grpc\"6\n" +
 	"\n" +
-	"ExecAction\x12&\n" +
-	"\acommand\x18\x01 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\acommand\"\xad\x02\n" +
-	"\rHTTPGetAction\x12\x12\n" +
-	"\x04path\x18\x01 \x01(\tR\x04path\x12:\n" +
+	"ExecAction\x12(\n" +
+	"\acommand\x18\x01 \x03(\tB\x0e\xaa\xd4\x18\n" +
+	" \x01r\x06atomicR\acommand\"\xc2\x02\n" +
+	"\rHTTPGetAction\x12\x1f\n" +
+	"\x04path\x18\x01 \x01(\tB\v\xaa\xd4\x18\a \x01*\x03\"/\"R\x04path\x12:\n" +
 	"\x04port\x18\x02 \x01(\v2\x1c.keelson.meta.v1.IntOrStringB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04port\x12\x12\n" +
-	"\x04host\x18\x03 \x01(\tR\x04host\x12)\n" +
-	"\x06scheme\x18\x04 \x01(\tB\x11\xaa\xd4\x18\r2\x04HTTP2\x05HTTPSR\x06scheme\x12K\n" +
+	"\x04host\x18\x03 \x01(\tR\x04host\x121\n" +
+	"\x06scheme\x18\x04 \x01(\tB\x19\xaa\xd4\x18\x15*\x06\"HTTP\"2\x04HTTP2\x05HTTPSR\x06scheme\x12K\n" +
 	"\vhttpHeaders\x18\x05 \x03(\v2\x1b.keelson.core.v1.HTTPHeaderB\f\xaa\xd4\x18\br\x06atomicR\vhttpHeaders\x123\n" +
 	"\bprotocol\x18\x06 \x01(\tB\x12\xaa\xd4\x18\x0e2\x05HTTP12\x05HTTP2H\x00R\bprotocol\x88\x01\x01B\v\n" +
-	"\t_protocol\"J\n" +
+	"\t_protocol\"\\\n" +
 	"\n" +
-	"HTTPHeader\x12\x1c\n" +
-	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x12\x1e\n" +
+	"HTTPHeader\x12.\n" +
+	"\x04name\x18\x01 \x01(\tB\x1a\xaa\xd4\x18\x16\x10\x01\x18\x01b\x10http-header-nameR\x04name\x12\x1e\n" +
 	"\x05value\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x05value\"a\n" +
 	"\x0fTCPSocketAction\x12:\n" +
 	"\x04port\x18\x01 \x01(\v2\x1c.keelson.meta.v1.IntOrStringB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04port\x12\x12\n" +
-	"\x04host\x18\x02 \x01(\tR\x04host\"\x99\x01\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\"\x9f\x01\n" +
 	"\n" +
-	"GRPCAction\x12\x1c\n" +
-	"\x04port\x18\x01 \x01(\x05B\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04port\x12)\n" +
+	"GRPCAction\x12\"\n" +
+	"\x04port\x18\x01 \x01(\x05B\x0e\xaa\xd4\x18\n" +
+	"\x10\x01\x18\x018\x01@\xff\xff\x03R\x04port\x12)\n" +
 	"\aservice\x18\x02 \x01(\tB\n" +
 	"\xaa\xd4\x18\x06\x10\x02*\x02\"\"H\x00R\aservice\x88\x01\x01\x12-\n" +
 	"\x04mode\x18\x03 \x01(\tB\x14\xaa\xd4\x18\x102\tPlaintext2\x03TLSH\x01R\x04mode\x88\x01\x01B\n" +
@@ -2898,10 +2905,10 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\x11_localhostProfile\"\xb5\x01\n" +
 	"\x12EphemeralContainer\x12m\n" +
 	"\x18ephemeralContainerCommon\x18\x01 \x01(\v2).keelson.core.v1.EphemeralContainerCommonB\x06\xaa\xd4\x18\x02\b\x01R\x18ephemeralContainerCommon\x120\n" +
-	"\x13targetContainerName\x18\x02 \x01(\tR\x13targetContainerName\"\xcd\f\n" +
-	"\x18EphemeralContainerCommon\x12\x1c\n" +
-	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x12\x14\n" +
-	"\x05image\x18\x02 \x01(\tR\x05image\x12&\n" +
+	"\x13targetContainerName\x18\x02 \x01(\tR\x13targetContainerName\"\x8c\r\n" +
+	"\x18EphemeralContainerCommon\x12)\n" +
+	"\x04name\x18\x01 \x01(\tB\x15\xaa\xd4\x18\x11\x10\x01\x18\x01 \x01b\tdns-labelR\x04name\x12\x1c\n" +
+	"\x05image\x18\x02 \x01(\tB\x06\xaa\xd4\x18\x02 \x01R\x05image\x12&\n" +
 	"\acommand\x18\x03 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\acommand\x12 \n" +
 	"\x04args\x18\x04 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\x04args\x12\x1e\n" +
 	"\n" +
@@ -2922,10 +2929,10 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	" \x01(\v2\x16.keelson.core.v1.ProbeR\rlivenessProbe\x12>\n" +
 	"\x0ereadinessProbe\x18\v \x01(\v2\x16.keelson.core.v1.ProbeR\x0ereadinessProbe\x12:\n" +
 	"\fstartupProbe\x18\x16 \x01(\v2\x16.keelson.core.v1.ProbeR\fstartupProbe\x128\n" +
-	"\tlifecycle\x18\f \x01(\v2\x1a.keelson.core.v1.LifecycleR\tlifecycle\x126\n" +
-	"\x16terminationMessagePath\x18\r \x01(\tR\x16terminationMessagePath\x12]\n" +
-	"\x18terminationMessagePolicy\x18\x14 \x01(\tB!\xaa\xd4\x18\x1d2\x04File2\x15FallbackToLogsOnErrorR\x18terminationMessagePolicy\x12K\n" +
-	"\x0fimagePullPolicy\x18\x0e \x01(\tB!\xaa\xd4\x18\x1d2\x06Always2\x05Never2\fIfNotPresentR\x0fimagePullPolicy\x12J\n" +
+	"\tlifecycle\x18\f \x01(\v2\x1a.keelson.core.v1.LifecycleR\tlifecycle\x12T\n" +
+	"\x16terminationMessagePath\x18\r \x01(\tB\x1c\xaa\xd4\x18\x18*\x16\"/dev/termination-log\"R\x16terminationMessagePath\x12g\n" +
+	"\x18terminationMessagePolicy\x18\x14 \x01(\tB+\xaa\xd4\x18' \x01*\x06\"File\"2\x04File2\x15FallbackToLogsOnErrorR\x18terminationMessagePolicy\x12M\n" +
+	"\x0fimagePullPolicy\x18\x0e \x01(\tB#\xaa\xd4\x18\x1f \x012\x06Always2\x05Never2\fIfNotPresentR\x0fimagePullPolicy\x12J\n" +
 	"\x0fsecurityContext\x18\x0f \x01(\v2 .keelson.core.v1.SecurityContextR\x0fsecurityContext\x12\x14\n" +
 	"\x05stdin\x18\x10 \x01(\bR\x05stdin\x12\x1c\n" +
 	"\tstdinOnce\x18\x11 \x01(\bR\tstdinOnce\x12\x10\n" +

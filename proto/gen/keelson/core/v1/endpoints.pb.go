@@ -327,11 +327,13 @@ var File_keelson_core_v1_endpoints_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_endpoints_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkeelson/core/v1/endpoints.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xbe\x01\n" +
+	"\x1fkeelson/core/v1/endpoints.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x81\x02\n" +
 	"\tEndpoints\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12G\n" +
-	"\asubsets\x18\x02 \x03(\v2\x1f.keelson.core.v1.EndpointSubsetB\f\xaa\xd4\x18\br\x06atomicR\asubsets:'\xaa\xd4\x18#\n" +
-	"\tendpoints\x1a\x02epB\x12services/endpoints\"\xff\x01\n" +
+	"\asubsets\x18\x02 \x03(\v2\x1f.keelson.core.v1.EndpointSubsetB\f\xaa\xd4\x18\br\x06atomicR\asubsets:j\xaa\xd4\x18f\n" +
+	"\tendpoints\x1a\x02ep:\x13\n" +
+	"\tEndpoints\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestampB\x12services/endpoints`\x01\"\xff\x01\n" +
 	"\x0eEndpointSubset\x12L\n" +
 	"\taddresses\x18\x01 \x03(\v2 .keelson.core.v1.EndpointAddressB\f\xaa\xd4\x18\br\x06atomicR\taddresses\x12\\\n" +
 	"\x11notReadyAddresses\x18\x02 \x03(\v2 .keelson.core.v1.EndpointAddressB\f\xaa\xd4\x18\br\x06atomicR\x11notReadyAddresses\x12A\n" +
@@ -341,11 +343,11 @@ const file_keelson_core_v1_endpoints_proto_rawDesc = "" +
 	"\bhostname\x18\x03 \x01(\tR\bhostname\x12\x1f\n" +
 	"\bnodeName\x18\x04 \x01(\tH\x00R\bnodeName\x88\x01\x01\x12>\n" +
 	"\ttargetRef\x18\x02 \x01(\v2 .keelson.core.v1.ObjectReferenceR\ttargetRefB\v\n" +
-	"\t_nodeName\"\xa9\x01\n" +
+	"\t_nodeName\"\xb0\x01\n" +
 	"\fEndpointPort\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
-	"\x04port\x18\x02 \x01(\x05B\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04port\x120\n" +
-	"\bprotocol\x18\x03 \x01(\tB\x14\xaa\xd4\x18\x102\x03TCP2\x03UDP2\x04SCTPR\bprotocol\x12%\n" +
+	"\x04port\x18\x02 \x01(\x05B\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04port\x127\n" +
+	"\bprotocol\x18\x03 \x01(\tB\x1b\xaa\xd4\x18\x17*\x05\"TCP\"2\x03TCP2\x03UDP2\x04SCTPR\bprotocol\x12%\n" +
 	"\vappProtocol\x18\x04 \x01(\tH\x00R\vappProtocol\x88\x01\x01B\x0e\n" +
 	"\f_appProtocol\"\x8a\x01\n" +
 	"\rEndpointsList\x12=\n" +

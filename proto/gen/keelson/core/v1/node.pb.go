@@ -1315,14 +1315,23 @@ var File_keelson_core_v1_node_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_node_proto_rawDesc = "" +
 	"\n" +
-	"\x1akeelson/core/v1/node.proto\x12\x0fkeelson.core.v1\x1a\x1ekeelson/core/v1/affinity.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa8\x02\n" +
+	"\x1akeelson/core/v1/node.proto\x12\x0fkeelson.core.v1\x1a\x1ekeelson/core/v1/affinity.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xaa\x05\n" +
 	"\x04Node\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x125\n" +
 	"\x04spec\x18\x02 \x01(\v2\x19.keelson.core.v1.NodeSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12;\n" +
-	"\x06status\x18\x03 \x01(\v2\x1b.keelson.core.v1.NodeStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:k\xaa\xd4\x18g\n" +
+	"\x06status\x18\x03 \x01(\v2\x1b.keelson.core.v1.NodeStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xec\x03\xaa\xd4\x18\xe7\x03\n" +
 	"\x05nodes\x1a\x02no(\x012\b\n" +
 	"\x06status2E\n" +
-	"\x05proxy\x12\x18core/v1.NodeProxyOptions\x1a\x06create\x1a\x06delete\x1a\x03get\x1a\x05patch\x1a\x06updateB\aminions\"\x9a\x03\n" +
+	"\x05proxy\x12\x18core/v1.NodeProxyOptions\x1a\x06create\x1a\x06delete\x1a\x03get\x1a\x05patch\x1a\x06update:\x10\n" +
+	"\x06Status\x12\x06string:\x0f\n" +
+	"\x05Roles\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:2\n" +
+	"\aVersion\x12\x06string2\x1f.status.nodeInfo.kubeletVersion:\x17\n" +
+	"\vInternal-IP\x12\x06string(\x01:\x17\n" +
+	"\vExternal-IP\x12\x06string(\x01:.\n" +
+	"\bOS-Image\x12\x06string(\x012\x18.status.nodeInfo.osImage::\n" +
+	"\x0eKernel-Version\x12\x06string(\x012\x1e.status.nodeInfo.kernelVersion:G\n" +
+	"\x11Container-Runtime\x12\x06string(\x012(.status.nodeInfo.containerRuntimeVersionB\aminionsR\x12spec.unschedulable`\x01\"\x9a\x03\n" +
 	"\bNodeSpec\x12\x18\n" +
 	"\apodCIDR\x18\x01 \x01(\tR\apodCIDR\x12-\n" +
 	"\bpodCIDRs\x18\a \x03(\tB\x11\xaa\xd4\x18\rr\x03set\x8a\x01\x05mergeR\bpodCIDRs\x12\x1e\n" +

@@ -373,17 +373,17 @@ const file_keelson_core_v1_persistent_volume_proto_rawDesc = "" +
 	"\x04spec\x18\x02 \x01(\v2%.keelson.core.v1.PersistentVolumeSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12G\n" +
 	"\x06status\x18\x03 \x01(\v2'.keelson.core.v1.PersistentVolumeStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:'\xaa\xd4\x18#\n" +
 	"\x11persistentvolumes\x1a\x02pv(\x012\b\n" +
-	"\x06status\"\x9f\a\n" +
+	"\x06status\"\xb7\a\n" +
 	"\x14PersistentVolumeSpec\x12O\n" +
 	"\bcapacity\x18\x01 \x03(\v23.keelson.core.v1.PersistentVolumeSpec.CapacityEntryR\bcapacity\x12g\n" +
 	"\x16persistentVolumeSource\x18\x02 \x01(\v2'.keelson.core.v1.PersistentVolumeSourceB\x06\xaa\xd4\x18\x02\b\x01R\x16persistentVolumeSource\x12l\n" +
 	"\vaccessModes\x18\x03 \x03(\tBJ\xaa\xd4\x18F2\rReadWriteOnce2\fReadOnlyMany2\rReadWriteMany2\x10ReadWriteOncePodr\x06atomicR\vaccessModes\x12M\n" +
-	"\bclaimRef\x18\x04 \x01(\v2 .keelson.core.v1.ObjectReferenceB\x0f\xaa\xd4\x18\v\x82\x01\bgranularR\bclaimRef\x12c\n" +
-	"\x1dpersistentVolumeReclaimPolicy\x18\x05 \x01(\tB\x1d\xaa\xd4\x18\x192\aRecycle2\x06Delete2\x06RetainR\x1dpersistentVolumeReclaimPolicy\x12*\n" +
+	"\bclaimRef\x18\x04 \x01(\v2 .keelson.core.v1.ObjectReferenceB\x0f\xaa\xd4\x18\v\x82\x01\bgranularR\bclaimRef\x12m\n" +
+	"\x1dpersistentVolumeReclaimPolicy\x18\x05 \x01(\tB'\xaa\xd4\x18#*\b\"Retain\"2\aRecycle2\x06Delete2\x06RetainR\x1dpersistentVolumeReclaimPolicy\x12*\n" +
 	"\x10storageClassName\x18\x06 \x01(\tR\x10storageClassName\x120\n" +
-	"\fmountOptions\x18\a \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\fmountOptions\x12<\n" +
+	"\fmountOptions\x18\a \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\fmountOptions\x12J\n" +
 	"\n" +
-	"volumeMode\x18\b \x01(\tB\x17\xaa\xd4\x18\x132\x05Block2\n" +
+	"volumeMode\x18\b \x01(\tB%\xaa\xd4\x18!*\f\"Filesystem\"2\x05Block2\n" +
 	"FilesystemH\x00R\n" +
 	"volumeMode\x88\x01\x01\x12G\n" +
 	"\fnodeAffinity\x18\t \x01(\v2#.keelson.core.v1.VolumeNodeAffinityR\fnodeAffinity\x12A\n" +
@@ -395,9 +395,9 @@ const file_keelson_core_v1_persistent_volume_proto_rawDesc = "" +
 	"\v_volumeModeB\x1c\n" +
 	"\x1a_volumeAttributesClassName\"O\n" +
 	"\x12VolumeNodeAffinity\x129\n" +
-	"\brequired\x18\x01 \x01(\v2\x1d.keelson.core.v1.NodeSelectorR\brequired\"\xe4\x01\n" +
-	"\x16PersistentVolumeStatus\x12G\n" +
-	"\x05phase\x18\x01 \x01(\tB1\xaa\xd4\x18-2\aPending2\tAvailable2\x05Bound2\bReleased2\x06FailedR\x05phase\x12\x18\n" +
+	"\brequired\x18\x01 \x01(\v2\x1d.keelson.core.v1.NodeSelectorR\brequired\"\xef\x01\n" +
+	"\x16PersistentVolumeStatus\x12R\n" +
+	"\x05phase\x18\x01 \x01(\tB<\xaa\xd4\x188*\t\"Pending\"2\aPending2\tAvailable2\x05Bound2\bReleased2\x06FailedR\x05phase\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12O\n" +
 	"\x17lastPhaseTransitionTime\x18\x04 \x01(\v2\x15.keelson.meta.v1.TimeR\x17lastPhaseTransitionTime\"\x98\x01\n" +

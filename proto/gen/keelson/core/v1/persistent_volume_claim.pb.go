@@ -713,7 +713,7 @@ const file_keelson_core_v1_persistent_volume_claim_proto_rawDesc = "" +
 	"\x04spec\x18\x02 \x01(\v2*.keelson.core.v1.PersistentVolumeClaimSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12L\n" +
 	"\x06status\x18\x03 \x01(\v2,.keelson.core.v1.PersistentVolumeClaimStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:+\xaa\xd4\x18'\n" +
 	"\x16persistentvolumeclaims\x1a\x03pvc2\b\n" +
-	"\x06status\"\xc5\x05\n" +
+	"\x06status\"\xd3\x05\n" +
 	"\x19PersistentVolumeClaimSpec\x12l\n" +
 	"\vaccessModes\x18\x01 \x03(\tBJ\xaa\xd4\x18F2\rReadWriteOnce2\fReadOnlyMany2\rReadWriteMany2\x10ReadWriteOncePodr\x06atomicR\vaccessModes\x12:\n" +
 	"\bselector\x18\x04 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorR\bselector\x12Q\n" +
@@ -721,9 +721,9 @@ const file_keelson_core_v1_persistent_volume_claim_proto_rawDesc = "" +
 	"\n" +
 	"volumeName\x18\x03 \x01(\tR\n" +
 	"volumeName\x12/\n" +
-	"\x10storageClassName\x18\x05 \x01(\tH\x00R\x10storageClassName\x88\x01\x01\x12<\n" +
+	"\x10storageClassName\x18\x05 \x01(\tH\x00R\x10storageClassName\x88\x01\x01\x12J\n" +
 	"\n" +
-	"volumeMode\x18\x06 \x01(\tB\x17\xaa\xd4\x18\x132\x05Block2\n" +
+	"volumeMode\x18\x06 \x01(\tB%\xaa\xd4\x18!*\f\"Filesystem\"2\x05Block2\n" +
 	"FilesystemH\x01R\n" +
 	"volumeMode\x88\x01\x01\x12J\n" +
 	"\n" +
@@ -742,9 +742,9 @@ const file_keelson_core_v1_persistent_volume_claim_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x19.keelson.meta.v1.QuantityR\x05value:\x028\x01\x1aV\n" +
 	"\rRequestsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12/\n" +
-	"\x05value\x18\x02 \x01(\v2\x19.keelson.meta.v1.QuantityR\x05value:\x028\x01\"\xb5\t\n" +
-	"\x1bPersistentVolumeClaimStatus\x120\n" +
-	"\x05phase\x18\x01 \x01(\tB\x1a\xaa\xd4\x18\x162\aPending2\x05Bound2\x04LostR\x05phase\x12l\n" +
+	"\x05value\x18\x02 \x01(\v2\x19.keelson.meta.v1.QuantityR\x05value:\x028\x01\"\xc0\t\n" +
+	"\x1bPersistentVolumeClaimStatus\x12;\n" +
+	"\x05phase\x18\x01 \x01(\tB%\xaa\xd4\x18!*\t\"Pending\"2\aPending2\x05Bound2\x04LostR\x05phase\x12l\n" +
 	"\vaccessModes\x18\x02 \x03(\tBJ\xaa\xd4\x18F2\rReadWriteOnce2\fReadOnlyMany2\rReadWriteMany2\x10ReadWriteOncePodr\x06atomicR\vaccessModes\x12V\n" +
 	"\bcapacity\x18\x03 \x03(\v2:.keelson.core.v1.PersistentVolumeClaimStatus.CapacityEntryR\bcapacity\x12o\n" +
 	"\n" +

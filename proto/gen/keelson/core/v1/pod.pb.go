@@ -3019,11 +3019,11 @@ var File_keelson_core_v1_pod_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_pod_proto_rawDesc = "" +
 	"\n" +
-	"\x19keelson/core/v1/pod.proto\x12\x0fkeelson.core.v1\x1a\x1ekeelson/core/v1/affinity.proto\x1a\x1fkeelson/core/v1/container.proto\x1a-keelson/core/v1/persistent_volume_claim.proto\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1ckeelson/core/v1/volume.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x82\x05\n" +
+	"\x19keelson/core/v1/pod.proto\x12\x0fkeelson.core.v1\x1a\x1ekeelson/core/v1/affinity.proto\x1a\x1fkeelson/core/v1/container.proto\x1a-keelson/core/v1/persistent_volume_claim.proto\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1ckeelson/core/v1/volume.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x85\b\n" +
 	"\x03Pod\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x124\n" +
 	"\x04spec\x18\x02 \x01(\v2\x18.keelson.core.v1.PodSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12:\n" +
-	"\x06status\x18\x03 \x01(\v2\x1a.keelson.core.v1.PodStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xc7\x03\xaa\xd4\x18\xc2\x03\n" +
+	"\x06status\x18\x03 \x01(\v2\x1a.keelson.core.v1.PodStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xca\x06\xaa\xd4\x18\xc5\x06\n" +
 	"\x04pods\x1a\x02po\"\x03all2\b\n" +
 	"\x06status2\x17\n" +
 	"\x03log\x12\vcore/v1.Pod\x1a\x03get2+\n" +
@@ -3034,41 +3034,50 @@ const file_keelson_core_v1_pod_proto_rawDesc = "" +
 	"\abinding\x12\x0fcore/v1.Binding\x1a\x06create2&\n" +
 	"\beviction\x12\x12policy/v1.Eviction\x1a\x06create26\n" +
 	"\x13ephemeralcontainers\x12\vcore/v1.Pod\x1a\x03get\x1a\x05patch\x1a\x06update2)\n" +
-	"\x06resize\x12\vcore/v1.Pod\x1a\x03get\x1a\x05patch\x1a\x06updateh\x01\"\xb7\x1a\n" +
+	"\x06resize\x12\vcore/v1.Pod\x1a\x03get\x1a\x05patch\x1a\x06update:\x0f\n" +
+	"\x05Ready\x12\x06string:\x10\n" +
+	"\x06Status\x12\x06string:\x12\n" +
+	"\bRestarts\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x0e\n" +
+	"\x02IP\x12\x06string(\x01: \n" +
+	"\x04Node\x12\x06string(\x012\x0e.spec.nodeName:5\n" +
+	"\x0eNominated Node\x12\x06string(\x012\x19.status.nominatedNodeName:\x1b\n" +
+	"\x0fReadiness Gates\x12\x06string(\x01R\rspec.nodeNameR\x12spec.restartPolicyR\x12spec.schedulerNameR\x17spec.serviceAccountNameR\x10spec.hostNetworkR\fstatus.phaseR\fstatus.podIPR\x18status.nominatedNodeName`\x01h\x01\"\x8e\x1c\n" +
 	"\aPodSpec\x12\\\n" +
 	"\avolumes\x18\x01 \x03(\v2\x17.keelson.core.v1.VolumeB)\xaa\xd4\x18%r\x03mapz\x04name\x8a\x01\x10merge,retainKeys\x92\x01\x04nameR\avolumes\x12b\n" +
-	"\x0einitContainers\x18\x14 \x03(\v2\x1a.keelson.core.v1.ContainerB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x0einitContainers\x12^\n" +
+	"\x0einitContainers\x18\x14 \x03(\v2\x1a.keelson.core.v1.ContainerB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x0einitContainers\x12`\n" +
 	"\n" +
-	"containers\x18\x02 \x03(\v2\x1a.keelson.core.v1.ContainerB\"\xaa\xd4\x18\x1e\x10\x02\x18\x01r\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\n" +
+	"containers\x18\x02 \x03(\v2\x1a.keelson.core.v1.ContainerB$\xaa\xd4\x18 \x10\x02\x18\x01 \x01r\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\n" +
 	"containers\x12u\n" +
-	"\x13ephemeralContainers\x18\" \x03(\v2#.keelson.core.v1.EphemeralContainerB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x13ephemeralContainers\x12D\n" +
-	"\rrestartPolicy\x18\x03 \x01(\tB\x1e\xaa\xd4\x18\x1a2\x06Always2\tOnFailure2\x05NeverR\rrestartPolicy\x12I\n" +
-	"\x1dterminationGracePeriodSeconds\x18\x04 \x01(\x03H\x00R\x1dterminationGracePeriodSeconds\x88\x01\x01\x129\n" +
-	"\x15activeDeadlineSeconds\x18\x05 \x01(\x03H\x01R\x15activeDeadlineSeconds\x88\x01\x01\x12X\n" +
-	"\tdnsPolicy\x18\x06 \x01(\tB:\xaa\xd4\x1862\x17ClusterFirstWithHostNet2\fClusterFirst2\aDefault2\x04NoneR\tdnsPolicy\x12]\n" +
-	"\fnodeSelector\x18\a \x03(\v2*.keelson.core.v1.PodSpec.NodeSelectorEntryB\r\xaa\xd4\x18\t\x82\x01\x06atomicR\fnodeSelector\x12.\n" +
-	"\x12serviceAccountName\x18\b \x01(\tR\x12serviceAccountName\x12&\n" +
+	"\x13ephemeralContainers\x18\" \x03(\v2#.keelson.core.v1.EphemeralContainerB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x13ephemeralContainers\x12P\n" +
+	"\rrestartPolicy\x18\x03 \x01(\tB*\xaa\xd4\x18& \x01*\b\"Always\"2\x06Always2\tOnFailure2\x05NeverR\rrestartPolicy\x12U\n" +
+	"\x1dterminationGracePeriodSeconds\x18\x04 \x01(\x03B\n" +
+	"\xaa\xd4\x18\x06*\x02308\x00H\x00R\x1dterminationGracePeriodSeconds\x88\x01\x01\x129\n" +
+	"\x15activeDeadlineSeconds\x18\x05 \x01(\x03H\x01R\x15activeDeadlineSeconds\x88\x01\x01\x12j\n" +
+	"\tdnsPolicy\x18\x06 \x01(\tBL\xaa\xd4\x18H \x01*\x0e\"ClusterFirst\"2\x17ClusterFirstWithHostNet2\fClusterFirst2\aDefault2\x04NoneR\tdnsPolicy\x12]\n" +
+	"\fnodeSelector\x18\a \x03(\v2*.keelson.core.v1.PodSpec.NodeSelectorEntryB\r\xaa\xd4\x18\t\x82\x01\x06atomicR\fnodeSelector\x12C\n" +
+	"\x12serviceAccountName\x18\b \x01(\tB\x13\xaa\xd4\x18\x0fb\rdns-subdomainR\x12serviceAccountName\x12&\n" +
 	"\x0eserviceAccount\x18\t \x01(\tR\x0eserviceAccount\x12G\n" +
-	"\x1cautomountServiceAccountToken\x18\x15 \x01(\bH\x02R\x1cautomountServiceAccountToken\x88\x01\x01\x12\x1a\n" +
+	"\x1cautomountServiceAccountToken\x18\x15 \x01(\bH\x02R\x1cautomountServiceAccountToken\x88\x01\x01\x12/\n" +
 	"\bnodeName\x18\n" +
-	" \x01(\tR\bnodeName\x12 \n" +
+	" \x01(\tB\x13\xaa\xd4\x18\x0fb\rdns-subdomainR\bnodeName\x12 \n" +
 	"\vhostNetwork\x18\v \x01(\bR\vhostNetwork\x12\x18\n" +
 	"\ahostPID\x18\f \x01(\bR\ahostPID\x12\x18\n" +
 	"\ahostIPC\x18\r \x01(\bR\ahostIPC\x129\n" +
-	"\x15shareProcessNamespace\x18\x1b \x01(\bH\x03R\x15shareProcessNamespace\x88\x01\x01\x12M\n" +
-	"\x0fsecurityContext\x18\x0e \x01(\v2#.keelson.core.v1.PodSecurityContextR\x0fsecurityContext\x12q\n" +
-	"\x10imagePullSecrets\x18\x0f \x03(\v2%.keelson.core.v1.LocalObjectReferenceB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x10imagePullSecrets\x12\x1a\n" +
-	"\bhostname\x18\x10 \x01(\tR\bhostname\x12\x1c\n" +
-	"\tsubdomain\x18\x11 \x01(\tR\tsubdomain\x125\n" +
-	"\baffinity\x18\x12 \x01(\v2\x19.keelson.core.v1.AffinityR\baffinity\x12$\n" +
-	"\rschedulerName\x18\x13 \x01(\tR\rschedulerName\x12K\n" +
+	"\x15shareProcessNamespace\x18\x1b \x01(\bH\x03R\x15shareProcessNamespace\x88\x01\x01\x12W\n" +
+	"\x0fsecurityContext\x18\x0e \x01(\v2#.keelson.core.v1.PodSecurityContextB\b\xaa\xd4\x18\x04*\x02{}R\x0fsecurityContext\x12q\n" +
+	"\x10imagePullSecrets\x18\x0f \x03(\v2%.keelson.core.v1.LocalObjectReferenceB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x10imagePullSecrets\x12+\n" +
+	"\bhostname\x18\x10 \x01(\tB\x0f\xaa\xd4\x18\vb\tdns-labelR\bhostname\x12-\n" +
+	"\tsubdomain\x18\x11 \x01(\tB\x0f\xaa\xd4\x18\vb\tdns-labelR\tsubdomain\x125\n" +
+	"\baffinity\x18\x12 \x01(\v2\x19.keelson.core.v1.AffinityR\baffinity\x12O\n" +
+	"\rschedulerName\x18\x13 \x01(\tB)\xaa\xd4\x18%*\x13\"default-scheduler\"b\x0equalified-nameR\rschedulerName\x12K\n" +
 	"\vtolerations\x18\x16 \x03(\v2\x1b.keelson.core.v1.TolerationB\f\xaa\xd4\x18\br\x06atomicR\vtolerations\x12X\n" +
-	"\vhostAliases\x18\x17 \x03(\v2\x1a.keelson.core.v1.HostAliasB\x1a\xaa\xd4\x18\x16r\x03mapz\x02ip\x8a\x01\x05merge\x92\x01\x02ipR\vhostAliases\x12,\n" +
-	"\x11priorityClassName\x18\x18 \x01(\tR\x11priorityClassName\x12\x1f\n" +
+	"\vhostAliases\x18\x17 \x03(\v2\x1a.keelson.core.v1.HostAliasB\x1a\xaa\xd4\x18\x16r\x03mapz\x02ip\x8a\x01\x05merge\x92\x01\x02ipR\vhostAliases\x12A\n" +
+	"\x11priorityClassName\x18\x18 \x01(\tB\x13\xaa\xd4\x18\x0fb\rdns-subdomainR\x11priorityClassName\x12\x1f\n" +
 	"\bpriority\x18\x19 \x01(\x05H\x04R\bpriority\x88\x01\x01\x12;\n" +
 	"\tdnsConfig\x18\x1a \x01(\v2\x1d.keelson.core.v1.PodDNSConfigR\tdnsConfig\x12W\n" +
-	"\x0ereadinessGates\x18\x1c \x03(\v2!.keelson.core.v1.PodReadinessGateB\f\xaa\xd4\x18\br\x06atomicR\x0ereadinessGates\x12/\n" +
-	"\x10runtimeClassName\x18\x1d \x01(\tH\x05R\x10runtimeClassName\x88\x01\x01\x123\n" +
+	"\x0ereadinessGates\x18\x1c \x03(\v2!.keelson.core.v1.PodReadinessGateB\f\xaa\xd4\x18\br\x06atomicR\x0ereadinessGates\x12D\n" +
+	"\x10runtimeClassName\x18\x1d \x01(\tB\x13\xaa\xd4\x18\x0fb\rdns-subdomainH\x05R\x10runtimeClassName\x88\x01\x01\x123\n" +
 	"\x12enableServiceLinks\x18\x1e \x01(\bH\x06R\x12enableServiceLinks\x88\x01\x01\x12R\n" +
 	"\x10preemptionPolicy\x18\x1f \x01(\tB!\xaa\xd4\x18\x1d2\x14PreemptLowerPriority2\x05NeverH\aR\x10preemptionPolicy\x88\x01\x01\x12B\n" +
 	"\boverhead\x18  \x03(\v2&.keelson.core.v1.PodSpec.OverheadEntryR\boverhead\x12\xa8\x01\n" +
@@ -3101,24 +3110,24 @@ const file_keelson_core_v1_pod_proto_rawDesc = "" +
 	"\x12_setHostnameAsFQDNB\f\n" +
 	"\n" +
 	"_hostUsersB\x13\n" +
-	"\x11_hostnameOverride\"Q\n" +
-	"\tHostAlias\x12\x18\n" +
-	"\x02ip\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x02ip\x12*\n" +
-	"\thostnames\x18\x02 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\thostnames\"\xb5\x01\n" +
+	"\x11_hostnameOverride\"d\n" +
+	"\tHostAlias\x12\x1c\n" +
+	"\x02ip\x18\x01 \x01(\tB\f\xaa\xd4\x18\b\x10\x01\x18\x01b\x02ipR\x02ip\x129\n" +
+	"\thostnames\x18\x02 \x03(\tB\x1b\xaa\xd4\x18\x17b\rdns-subdomainr\x06atomicR\thostnames\"\xb5\x01\n" +
 	"\fPodDNSConfig\x12.\n" +
 	"\vnameservers\x18\x01 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\vnameservers\x12(\n" +
 	"\bsearches\x18\x02 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\bsearches\x12K\n" +
-	"\aoptions\x18\x03 \x03(\v2#.keelson.core.v1.PodDNSConfigOptionB\f\xaa\xd4\x18\br\x06atomicR\aoptions\"M\n" +
-	"\x12PodDNSConfigOption\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
+	"\aoptions\x18\x03 \x03(\v2#.keelson.core.v1.PodDNSConfigOptionB\f\xaa\xd4\x18\br\x06atomicR\aoptions\"U\n" +
+	"\x12PodDNSConfigOption\x12\x1a\n" +
+	"\x04name\x18\x01 \x01(\tB\x06\xaa\xd4\x18\x02 \x01R\x04name\x12\x19\n" +
 	"\x05value\x18\x02 \x01(\tH\x00R\x05value\x88\x01\x01B\b\n" +
-	"\x06_value\"B\n" +
-	"\x10PodReadinessGate\x12.\n" +
-	"\rconditionType\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\rconditionType\"%\n" +
+	"\x06_value\"R\n" +
+	"\x10PodReadinessGate\x12>\n" +
+	"\rconditionType\x18\x01 \x01(\tB\x18\xaa\xd4\x18\x14\x10\x01\x18\x01b\x0equalified-nameR\rconditionType\"%\n" +
 	"\x05PodOS\x12\x1c\n" +
-	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\"1\n" +
-	"\x11PodSchedulingGate\x12\x1c\n" +
-	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\"\xda\x01\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\"A\n" +
+	"\x11PodSchedulingGate\x12,\n" +
+	"\x04name\x18\x01 \x01(\tB\x18\xaa\xd4\x18\x14\x10\x01\x18\x01b\x0equalified-nameR\x04name\"\xda\x01\n" +
 	"\x10PodResourceClaim\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x121\n" +
 	"\x11resourceClaimName\x18\x03 \x01(\tH\x00R\x11resourceClaimName\x88\x01\x01\x12A\n" +
@@ -3345,11 +3354,11 @@ const file_keelson_core_v1_pod_proto_rawDesc = "" +
 	"\x15PodPortForwardOptions\x12\"\n" +
 	"\x05ports\x18\x01 \x03(\x05B\f\xaa\xd4\x18\br\x06atomicR\x05ports\"%\n" +
 	"\x0fPodProxyOptions\x12\x12\n" +
-	"\x04path\x18\x01 \x01(\tR\x04path\"\xa0\x01\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\"\xa2\x01\n" +
 	"\aBinding\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12B\n" +
-	"\x06target\x18\x02 \x01(\v2 .keelson.core.v1.ObjectReferenceB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x06target:\x10\xaa\xd4\x18\f\n" +
-	"\bbindingsX\x01B\xc2\x01\xaa\xd4\x18\x04\x12\x02v1\n" +
+	"\x06target\x18\x02 \x01(\v2 .keelson.core.v1.ObjectReferenceB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x06target:\x12\xaa\xd4\x18\x0e\n" +
+	"\bbindingsX\x01`\x01B\xc2\x01\xaa\xd4\x18\x04\x12\x02v1\n" +
 	"\x13com.keelson.core.v1B\bPodProtoP\x01Z;github.com/keelson/keelson/proto/gen/keelson/core/v1;corev1\xa2\x02\x03KCX\xaa\x02\x0fKeelson.Core.V1\xca\x02\x0fKeelson\\Core\\V1\xe2\x02\x1bKeelson\\Core\\V1\\GPBMetadata\xea\x02\x11Keelson::Core::V1b\x06proto3"
 
 var (

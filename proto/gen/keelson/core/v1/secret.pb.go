@@ -155,22 +155,25 @@ var File_keelson_core_v1_secret_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_secret_proto_rawDesc = "" +
 	"\n" +
-	"\x1ckeelson/core/v1/secret.proto\x12\x0fkeelson.core.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9d\x03\n" +
+	"\x1ckeelson/core/v1/secret.proto\x12\x0fkeelson.core.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x82\x04\n" +
 	"\x06Secret\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12!\n" +
 	"\timmutable\x18\x05 \x01(\bH\x00R\timmutable\x88\x01\x01\x125\n" +
 	"\x04data\x18\x02 \x03(\v2!.keelson.core.v1.Secret.DataEntryR\x04data\x12G\n" +
 	"\n" +
 	"stringData\x18\x04 \x03(\v2'.keelson.core.v1.Secret.StringDataEntryR\n" +
-	"stringData\x12\x1a\n" +
-	"\x04type\x18\x03 \x01(\tB\x06\xaa\xd4\x18\x02h\x01R\x04type\x1a7\n" +
+	"stringData\x12$\n" +
+	"\x04type\x18\x03 \x01(\tB\x10\xaa\xd4\x18\f*\b\"Opaque\"h\x01R\x04type\x1a7\n" +
 	"\tDataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\x1a=\n" +
 	"\x0fStringDataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\r\xaa\xd4\x18\t\n" +
-	"\asecretsB\f\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:h\xaa\xd4\x18d\n" +
+	"\asecrets:\x15\n" +
+	"\x04Type\x12\x06string2\x05.type:\x0e\n" +
+	"\x04Data\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestampR\x04type`\x01B\f\n" +
 	"\n" +
 	"_immutable\"\x84\x01\n" +
 	"\n" +

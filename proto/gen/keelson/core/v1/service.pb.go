@@ -775,24 +775,32 @@ var File_keelson_core_v1_service_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dkeelson/core/v1/service.proto\x12\x0fkeelson.core.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xc2\x02\n" +
+	"\x1dkeelson/core/v1/service.proto\x12\x0fkeelson.core.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9f\x04\n" +
 	"\aService\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x128\n" +
 	"\x04spec\x18\x02 \x01(\v2\x1c.keelson.core.v1.ServiceSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12>\n" +
-	"\x06status\x18\x03 \x01(\v2\x1e.keelson.core.v1.ServiceStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:|\xaa\xd4\x18x\n" +
+	"\x06status\x18\x03 \x01(\v2\x1e.keelson.core.v1.ServiceStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xd8\x02\xaa\xd4\x18\xd3\x02\n" +
 	"\bservices\x1a\x03svc\"\x03all2\b\n" +
 	"\x06status2H\n" +
-	"\x05proxy\x12\x1bcore/v1.ServiceProxyOptions\x1a\x06create\x1a\x06delete\x1a\x03get\x1a\x05patch\x1a\x06updateB\x0eservices/specs\"\xd6\v\n" +
+	"\x05proxy\x12\x1bcore/v1.ServiceProxyOptions\x1a\x06create\x1a\x06delete\x1a\x03get\x1a\x05patch\x1a\x06update:\x1a\n" +
+	"\x04Type\x12\x06string2\n" +
+	".spec.type:\x14\n" +
+	"\n" +
+	"Cluster-IP\x12\x06string:\x15\n" +
+	"\vExternal-IP\x12\x06string:\x11\n" +
+	"\aPort(s)\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:$\n" +
+	"\bSelector\x12\x06string(\x012\x0e.spec.selectorB\x0eservices/specsR\x0espec.clusterIPR\tspec.type`\x01r\x0edns-1035-label\"\xf3\v\n" +
 	"\vServiceSpec\x12\\\n" +
 	"\x05ports\x18\x01 \x03(\v2\x1c.keelson.core.v1.ServicePortB(\xaa\xd4\x18$r\x03mapz\x04portz\bprotocol\x8a\x01\x05merge\x92\x01\x04portR\x05ports\x12U\n" +
 	"\bselector\x18\x02 \x03(\v2*.keelson.core.v1.ServiceSpec.SelectorEntryB\r\xaa\xd4\x18\t\x82\x01\x06atomicR\bselector\x12\x1c\n" +
 	"\tclusterIP\x18\x03 \x01(\tR\tclusterIP\x12,\n" +
 	"\n" +
 	"clusterIPs\x18\x12 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\n" +
-	"clusterIPs\x12I\n" +
-	"\x04type\x18\x04 \x01(\tB5\xaa\xd4\x1812\tClusterIP2\bNodePort2\fLoadBalancer2\fExternalNameR\x04type\x12.\n" +
-	"\vexternalIPs\x18\x05 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\vexternalIPs\x12>\n" +
-	"\x0fsessionAffinity\x18\a \x01(\tB\x14\xaa\xd4\x18\x102\bClientIP2\x04NoneR\x0fsessionAffinity\x12&\n" +
+	"clusterIPs\x12X\n" +
+	"\x04type\x18\x04 \x01(\tBD\xaa\xd4\x18@ \x01*\v\"ClusterIP\"2\tClusterIP2\bNodePort2\fLoadBalancer2\fExternalNameR\x04type\x122\n" +
+	"\vexternalIPs\x18\x05 \x03(\tB\x10\xaa\xd4\x18\fb\x02ipr\x06atomicR\vexternalIPs\x12H\n" +
+	"\x0fsessionAffinity\x18\a \x01(\tB\x1e\xaa\xd4\x18\x1a \x01*\x06\"None\"2\bClientIP2\x04NoneR\x0fsessionAffinity\x12&\n" +
 	"\x0eloadBalancerIP\x18\b \x01(\tR\x0eloadBalancerIP\x12H\n" +
 	"\x18loadBalancerSourceRanges\x18\t \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\x18loadBalancerSourceRanges\x12\"\n" +
 	"\fexternalName\x18\n" +
@@ -816,12 +824,13 @@ const file_keelson_core_v1_service_proto_rawDesc = "" +
 	"\x1e_allocateLoadBalancerNodePortsB\x14\n" +
 	"\x12_loadBalancerClassB\x18\n" +
 	"\x16_internalTrafficPolicyB\x16\n" +
-	"\x14_trafficDistribution\"\x91\x02\n" +
+	"\x14_trafficDistribution\"\x99\x02\n" +
 	"\vServicePort\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x127\n" +
-	"\bprotocol\x18\x02 \x01(\tB\x1b\xaa\xd4\x18\x17*\x05\"TCP\"2\x03TCP2\x03UDP2\x04SCTPR\bprotocol\x12%\n" +
-	"\vappProtocol\x18\x06 \x01(\tH\x00R\vappProtocol\x88\x01\x01\x12\x1c\n" +
-	"\x04port\x18\x03 \x01(\x05B\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04port\x12D\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x129\n" +
+	"\bprotocol\x18\x02 \x01(\tB\x1d\xaa\xd4\x18\x19 \x01*\x05\"TCP\"2\x03TCP2\x03UDP2\x04SCTPR\bprotocol\x12%\n" +
+	"\vappProtocol\x18\x06 \x01(\tH\x00R\vappProtocol\x88\x01\x01\x12\"\n" +
+	"\x04port\x18\x03 \x01(\x05B\x0e\xaa\xd4\x18\n" +
+	"\x10\x01\x18\x018\x01@\xff\xff\x03R\x04port\x12D\n" +
 	"\n" +
 	"targetPort\x18\x04 \x01(\v2\x1c.keelson.meta.v1.IntOrStringB\x06\xaa\xd4\x18\x02\x10\x01R\n" +
 	"targetPort\x12\x1a\n" +

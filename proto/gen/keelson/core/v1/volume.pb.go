@@ -4323,9 +4323,9 @@ var File_keelson_core_v1_volume_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_volume_proto_rawDesc = "" +
 	"\n" +
-	"\x1ckeelson/core/v1/volume.proto\x12\x0fkeelson.core.v1\x1a-keelson/core/v1/persistent_volume_claim.proto\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"q\n" +
-	"\x06Volume\x12\x1c\n" +
-	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x12I\n" +
+	"\x1ckeelson/core/v1/volume.proto\x12\x0fkeelson.core.v1\x1a-keelson/core/v1/persistent_volume_claim.proto\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"~\n" +
+	"\x06Volume\x12)\n" +
+	"\x04name\x18\x01 \x01(\tB\x15\xaa\xd4\x18\x11\x10\x01\x18\x01 \x01b\tdns-labelR\x04name\x12I\n" +
 	"\fvolumeSource\x18\x02 \x01(\v2\x1d.keelson.core.v1.VolumeSourceB\x06\xaa\xd4\x18\x02\b\x01R\fvolumeSource\"\xc1\x10\n" +
 	"\fVolumeSource\x12A\n" +
 	"\bhostPath\x18\x01 \x01(\v2%.keelson.core.v1.HostPathVolumeSourceR\bhostPath\x12A\n" +
@@ -4360,10 +4360,11 @@ const file_keelson_core_v1_volume_proto_rawDesc = "" +
 	"\tstorageos\x18\x1b \x01(\v2&.keelson.core.v1.StorageOSVolumeSourceR\tstorageos\x122\n" +
 	"\x03csi\x18\x1c \x01(\v2 .keelson.core.v1.CSIVolumeSourceR\x03csi\x12D\n" +
 	"\tephemeral\x18\x1d \x01(\v2&.keelson.core.v1.EphemeralVolumeSourceR\tephemeral\x128\n" +
-	"\x05image\x18\x1e \x01(\v2\".keelson.core.v1.ImageVolumeSourceR\x05image\"\xb1\x01\n" +
-	"\x14HostPathVolumeSource\x12\x1c\n" +
-	"\x04path\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04path\x12r\n" +
-	"\x04type\x18\x02 \x01(\tBY\xaa\xd4\x18U2\x002\x11DirectoryOrCreate2\tDirectory2\fFileOrCreate2\x04File2\x06Socket2\n" +
+	"\x05image\x18\x1e \x01(\v2\".keelson.core.v1.ImageVolumeSourceR\x05image\"\xb7\x01\n" +
+	"\x14HostPathVolumeSource\x12\x1e\n" +
+	"\x04path\x18\x01 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04path\x12v\n" +
+	"\x04type\x18\x02 \x01(\tB]\xaa\xd4\x18Y*\x02\"\"2\x002\x11DirectoryOrCreate2\tDirectory2\fFileOrCreate2\x04File2\x06Socket2\n" +
 	"CharDevice2\vBlockDeviceH\x00R\x04type\x88\x01\x01B\a\n" +
 	"\x05_type\"\x89\x01\n" +
 	"\x14EmptyDirVolumeSource\x12\x16\n" +
@@ -4386,28 +4387,33 @@ const file_keelson_core_v1_volume_proto_rawDesc = "" +
 	"repository\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\n" +
 	"repository\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\tR\brevision\x12\x1c\n" +
-	"\tdirectory\x18\x03 \x01(\tR\tdirectory\"\x90\x02\n" +
-	"\x12SecretVolumeSource\x12\x1e\n" +
+	"\tdirectory\x18\x03 \x01(\tR\tdirectory\"\xa8\x02\n" +
+	"\x12SecretVolumeSource\x12&\n" +
 	"\n" +
-	"secretName\x18\x01 \x01(\tR\n" +
+	"secretName\x18\x01 \x01(\tB\x06\xaa\xd4\x18\x02 \x01R\n" +
 	"secretName\x12>\n" +
-	"\x05items\x18\x02 \x03(\v2\x1a.keelson.core.v1.KeyToPathB\f\xaa\xd4\x18\br\x06atomicR\x05items\x12%\n" +
-	"\vdefaultMode\x18\x03 \x01(\x05H\x00R\vdefaultMode\x88\x01\x01\x12\x1f\n" +
+	"\x05items\x18\x02 \x03(\v2\x1a.keelson.core.v1.KeyToPathB\f\xaa\xd4\x18\br\x06atomicR\x05items\x125\n" +
+	"\vdefaultMode\x18\x03 \x01(\x05B\x0e\xaa\xd4\x18\n" +
+	"*\x034208\x00@\xff\x03H\x00R\vdefaultMode\x88\x01\x01\x12\x1f\n" +
 	"\boptional\x18\x04 \x01(\bH\x01R\boptional\x88\x01\x01\x12%\n" +
 	"\vdefaultUser\x18\x05 \x01(\x03H\x02R\vdefaultUser\x88\x01\x01B\x0e\n" +
 	"\f_defaultModeB\v\n" +
 	"\t_optionalB\x0e\n" +
-	"\f_defaultUser\"\x89\x01\n" +
-	"\tKeyToPath\x12\x1a\n" +
-	"\x03key\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x03key\x12\x1c\n" +
-	"\x04path\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04path\x12\x17\n" +
-	"\x04mode\x18\x03 \x01(\x05H\x00R\x04mode\x88\x01\x01\x12\x17\n" +
+	"\f_defaultUser\"\x98\x01\n" +
+	"\tKeyToPath\x12\x1c\n" +
+	"\x03key\x18\x01 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x03key\x12\x1e\n" +
+	"\x04path\x18\x02 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04path\x12\"\n" +
+	"\x04mode\x18\x03 \x01(\x05B\t\xaa\xd4\x18\x058\x00@\xff\x03H\x00R\x04mode\x88\x01\x01\x12\x17\n" +
 	"\x04user\x18\x04 \x01(\x03H\x01R\x04user\x88\x01\x01B\a\n" +
 	"\x05_modeB\a\n" +
-	"\x05_user\"m\n" +
-	"\x0fNFSVolumeSource\x12 \n" +
-	"\x06server\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x06server\x12\x1c\n" +
-	"\x04path\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04path\x12\x1a\n" +
+	"\x05_user\"q\n" +
+	"\x0fNFSVolumeSource\x12\"\n" +
+	"\x06server\x18\x01 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x06server\x12\x1e\n" +
+	"\x04path\x18\x02 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04path\x12\x1a\n" +
 	"\breadOnly\x18\x03 \x01(\bR\breadOnly\"\xe8\x03\n" +
 	"\x11ISCSIVolumeSource\x12,\n" +
 	"\ftargetPortal\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\ftargetPortal\x12\x1a\n" +
@@ -4426,9 +4432,10 @@ const file_keelson_core_v1_volume_proto_rawDesc = "" +
 	"\x15GlusterfsVolumeSource\x12&\n" +
 	"\tendpoints\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\tendpoints\x12\x1c\n" +
 	"\x04path\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04path\x12\x1a\n" +
-	"\breadOnly\x18\x03 \x01(\bR\breadOnly\"g\n" +
-	"!PersistentVolumeClaimVolumeSource\x12&\n" +
-	"\tclaimName\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\tclaimName\x12\x1a\n" +
+	"\breadOnly\x18\x03 \x01(\bR\breadOnly\"i\n" +
+	"!PersistentVolumeClaimVolumeSource\x12(\n" +
+	"\tclaimName\x18\x01 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\tclaimName\x12\x1a\n" +
 	"\breadOnly\x18\x02 \x01(\bR\breadOnly\"\xd1\x02\n" +
 	"\x0fRBDVolumeSource\x12,\n" +
 	"\bmonitors\x18\x01 \x03(\tB\x10\xaa\xd4\x18\f\x10\x02\x18\x01r\x06atomicR\bmonitors\x12\x1e\n" +
@@ -4464,24 +4471,27 @@ const file_keelson_core_v1_volume_proto_rawDesc = "" +
 	"\breadOnly\x18\x06 \x01(\bR\breadOnly\"Y\n" +
 	"\x13FlockerVolumeSource\x12 \n" +
 	"\vdatasetName\x18\x01 \x01(\tR\vdatasetName\x12 \n" +
-	"\vdatasetUUID\x18\x02 \x01(\tR\vdatasetUUID\"\xd3\x01\n" +
+	"\vdatasetUUID\x18\x02 \x01(\tR\vdatasetUUID\"\xe3\x01\n" +
 	"\x17DownwardAPIVolumeSource\x12J\n" +
-	"\x05items\x18\x01 \x03(\v2&.keelson.core.v1.DownwardAPIVolumeFileB\f\xaa\xd4\x18\br\x06atomicR\x05items\x12%\n" +
-	"\vdefaultMode\x18\x02 \x01(\x05H\x00R\vdefaultMode\x88\x01\x01\x12%\n" +
+	"\x05items\x18\x01 \x03(\v2&.keelson.core.v1.DownwardAPIVolumeFileB\f\xaa\xd4\x18\br\x06atomicR\x05items\x125\n" +
+	"\vdefaultMode\x18\x02 \x01(\x05B\x0e\xaa\xd4\x18\n" +
+	"*\x034208\x00@\xff\x03H\x00R\vdefaultMode\x88\x01\x01\x12%\n" +
 	"\vdefaultUser\x18\x03 \x01(\x03H\x01R\vdefaultUser\x88\x01\x01B\x0e\n" +
 	"\f_defaultModeB\x0e\n" +
-	"\f_defaultUser\"\x8f\x02\n" +
-	"\x15DownwardAPIVolumeFile\x12\x1c\n" +
-	"\x04path\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04path\x12@\n" +
+	"\f_defaultUser\"\x91\x02\n" +
+	"\x15DownwardAPIVolumeFile\x12\x1e\n" +
+	"\x04path\x18\x01 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04path\x12@\n" +
 	"\bfieldRef\x18\x02 \x01(\v2$.keelson.core.v1.ObjectFieldSelectorR\bfieldRef\x12R\n" +
 	"\x10resourceFieldRef\x18\x03 \x01(\v2&.keelson.core.v1.ResourceFieldSelectorR\x10resourceFieldRef\x12\x17\n" +
 	"\x04mode\x18\x04 \x01(\x05H\x00R\x04mode\x88\x01\x01\x12\x17\n" +
 	"\x04user\x18\x05 \x01(\x03H\x01R\x04user\x88\x01\x01B\a\n" +
 	"\x05_modeB\a\n" +
-	"\x05_user\"\xa0\x01\n" +
+	"\x05_user\"\xa2\x01\n" +
 	"\x15ResourceFieldSelector\x12$\n" +
-	"\rcontainerName\x18\x01 \x01(\tR\rcontainerName\x12$\n" +
-	"\bresource\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\bresource\x12;\n" +
+	"\rcontainerName\x18\x01 \x01(\tR\rcontainerName\x12&\n" +
+	"\bresource\x18\x02 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\bresource\x12;\n" +
 	"\adivisor\x18\x03 \x01(\v2\x19.keelson.meta.v1.QuantityB\x06\xaa\xd4\x18\x02\x10\x01R\adivisor\"\xb5\x01\n" +
 	"\x0eFCVolumeSource\x12,\n" +
 	"\n" +
@@ -4497,11 +4507,12 @@ const file_keelson_core_v1_volume_proto_rawDesc = "" +
 	"secretName\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\n" +
 	"secretName\x12&\n" +
 	"\tshareName\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\tshareName\x12\x1a\n" +
-	"\breadOnly\x18\x03 \x01(\bR\breadOnly\"\xd6\x02\n" +
+	"\breadOnly\x18\x03 \x01(\bR\breadOnly\"\xe6\x02\n" +
 	"\x15ConfigMapVolumeSource\x12a\n" +
 	"\x14localObjectReference\x18\x01 \x01(\v2%.keelson.core.v1.LocalObjectReferenceB\x06\xaa\xd4\x18\x02\b\x01R\x14localObjectReference\x12>\n" +
-	"\x05items\x18\x02 \x03(\v2\x1a.keelson.core.v1.KeyToPathB\f\xaa\xd4\x18\br\x06atomicR\x05items\x12%\n" +
-	"\vdefaultMode\x18\x03 \x01(\x05H\x00R\vdefaultMode\x88\x01\x01\x12\x1f\n" +
+	"\x05items\x18\x02 \x03(\v2\x1a.keelson.core.v1.KeyToPathB\f\xaa\xd4\x18\br\x06atomicR\x05items\x125\n" +
+	"\vdefaultMode\x18\x03 \x01(\x05B\x0e\xaa\xd4\x18\n" +
+	"*\x034208\x00@\xff\x03H\x00R\vdefaultMode\x88\x01\x01\x12\x1f\n" +
 	"\boptional\x18\x04 \x01(\bH\x01R\boptional\x88\x01\x01\x12%\n" +
 	"\vdefaultUser\x18\x05 \x01(\x03H\x02R\vdefaultUser\x88\x01\x01B\x0e\n" +
 	"\f_defaultModeB\v\n" +
@@ -4534,11 +4545,12 @@ const file_keelson_core_v1_volume_proto_rawDesc = "" +
 	"\x05_kind\"X\n" +
 	" PhotonPersistentDiskVolumeSource\x12\x1c\n" +
 	"\x04pdID\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04pdID\x12\x16\n" +
-	"\x06fsType\x18\x02 \x01(\tR\x06fsType\"\xd2\x01\n" +
+	"\x06fsType\x18\x02 \x01(\tR\x06fsType\"\xe2\x01\n" +
 	"\x15ProjectedVolumeSource\x12K\n" +
 	"\asources\x18\x01 \x03(\v2!.keelson.core.v1.VolumeProjectionB\x0e\xaa\xd4\x18\n" +
-	"\x10\x02r\x06atomicR\asources\x12%\n" +
-	"\vdefaultMode\x18\x02 \x01(\x05H\x00R\vdefaultMode\x88\x01\x01\x12%\n" +
+	"\x10\x02r\x06atomicR\asources\x125\n" +
+	"\vdefaultMode\x18\x02 \x01(\x05B\x0e\xaa\xd4\x18\n" +
+	"*\x034208\x00@\xff\x03H\x00R\vdefaultMode\x88\x01\x01\x12%\n" +
 	"\vdefaultUser\x18\x03 \x01(\x03H\x01R\vdefaultUser\x88\x01\x01B\x0e\n" +
 	"\f_defaultModeB\x0e\n" +
 	"\f_defaultUser\"\xef\x03\n" +
@@ -4560,11 +4572,13 @@ const file_keelson_core_v1_volume_proto_rawDesc = "" +
 	"\x14localObjectReference\x18\x01 \x01(\v2%.keelson.core.v1.LocalObjectReferenceB\x06\xaa\xd4\x18\x02\b\x01R\x14localObjectReference\x12>\n" +
 	"\x05items\x18\x02 \x03(\v2\x1a.keelson.core.v1.KeyToPathB\f\xaa\xd4\x18\br\x06atomicR\x05items\x12\x1f\n" +
 	"\boptional\x18\x04 \x01(\bH\x00R\boptional\x88\x01\x01B\v\n" +
-	"\t_optional\"\xc4\x01\n" +
+	"\t_optional\"\xd2\x01\n" +
 	"\x1dServiceAccountTokenProjection\x12\x1a\n" +
-	"\baudience\x18\x01 \x01(\tR\baudience\x121\n" +
-	"\x11expirationSeconds\x18\x02 \x01(\x03H\x00R\x11expirationSeconds\x88\x01\x01\x12\x1c\n" +
-	"\x04path\x18\x03 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04path\x12\x17\n" +
+	"\baudience\x18\x01 \x01(\tR\baudience\x12=\n" +
+	"\x11expirationSeconds\x18\x02 \x01(\x03B\n" +
+	"\xaa\xd4\x18\x06*\x043600H\x00R\x11expirationSeconds\x88\x01\x01\x12\x1e\n" +
+	"\x04path\x18\x03 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04path\x12\x17\n" +
 	"\x04user\x18\x04 \x01(\x03H\x01R\x04user\x88\x01\x01B\x14\n" +
 	"\x12_expirationSecondsB\a\n" +
 	"\x05_user\"\xa8\x02\n" +
@@ -4624,9 +4638,10 @@ const file_keelson_core_v1_volume_proto_rawDesc = "" +
 	"\x0fvolumeNamespace\x18\x02 \x01(\tR\x0fvolumeNamespace\x12\x16\n" +
 	"\x06fsType\x18\x03 \x01(\tR\x06fsType\x12\x1a\n" +
 	"\breadOnly\x18\x04 \x01(\bR\breadOnly\x12C\n" +
-	"\tsecretRef\x18\x05 \x01(\v2%.keelson.core.v1.LocalObjectReferenceR\tsecretRef\"\x8d\x03\n" +
-	"\x0fCSIVolumeSource\x12 \n" +
-	"\x06driver\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x06driver\x12\x1f\n" +
+	"\tsecretRef\x18\x05 \x01(\v2%.keelson.core.v1.LocalObjectReferenceR\tsecretRef\"\x8f\x03\n" +
+	"\x0fCSIVolumeSource\x12\"\n" +
+	"\x06driver\x18\x01 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x06driver\x12\x1f\n" +
 	"\breadOnly\x18\x02 \x01(\bH\x00R\breadOnly\x88\x01\x01\x12\x1b\n" +
 	"\x06fsType\x18\x03 \x01(\tH\x01R\x06fsType\x88\x01\x01\x12b\n" +
 	"\x10volumeAttributes\x18\x04 \x03(\v26.keelson.core.v1.CSIVolumeSource.VolumeAttributesEntryR\x10volumeAttributes\x12Y\n" +

@@ -516,21 +516,23 @@ var File_keelson_discovery_v1_endpoint_slice_proto protoreflect.FileDescriptor
 
 const file_keelson_discovery_v1_endpoint_slice_proto_rawDesc = "" +
 	"\n" +
-	")keelson/discovery/v1/endpoint_slice.proto\x12\x14keelson.discovery.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xb0\x02\n" +
+	")keelson/discovery/v1/endpoint_slice.proto\x12\x14keelson.discovery.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xc4\x03\n" +
 	"\rEndpointSlice\x12?\n" +
-	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12.\n" +
-	"\vaddressType\x18\x04 \x01(\tB\f\xaa\xd4\x18\b\x10\x01\x18\x01 \x01h\x01R\vaddressType\x12L\n" +
-	"\tendpoints\x18\x02 \x03(\v2\x1e.keelson.discovery.v1.EndpointB\x0e\xaa\xd4\x18\n" +
-	"\x10\x02r\x06atomicR\tendpoints\x12H\n" +
-	"\x05ports\x18\x03 \x03(\v2\".keelson.discovery.v1.EndpointPortB\x0e\xaa\xd4\x18\n" +
-	"\x10\x02r\x06atomicR\x05ports:\x16\xaa\xd4\x18\x12\n" +
-	"\x0eendpointslicesh\x01\"\xb5\x04\n" +
+	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12@\n" +
+	"\vaddressType\x18\x04 \x01(\tB\x1e\xaa\xd4\x18\x1a\x10\x01\x18\x01 \x012\x04IPv42\x04IPv62\x04FQDNh\x01R\vaddressType\x12O\n" +
+	"\tendpoints\x18\x02 \x03(\v2\x1e.keelson.discovery.v1.EndpointB\x11\xaa\xd4\x18\r\x10\x02P\xe8\ar\x06atomicR\tendpoints\x12L\n" +
+	"\x05ports\x18\x03 \x03(\v2\".keelson.discovery.v1.EndpointPortB\x12\xaa\xd4\x18\x0e\x10\x02P\xa0\x9c\x01r\x06atomicR\x05ports:\x90\x01\xaa\xd4\x18\x8b\x01\n" +
+	"\x0eendpointslices:#\n" +
+	"\vAddressType\x12\x06string2\f.addressType:\x0f\n" +
+	"\x05Ports\x12\x06string:\x13\n" +
+	"\tEndpoints\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\xc6\x04\n" +
 	"\bEndpoint\x12/\n" +
 	"\taddresses\x18\x01 \x03(\tB\x11\xaa\xd4\x18\r\x10\x02\x18\x01 \x01Pdr\x03setR\taddresses\x12P\n" +
 	"\n" +
 	"conditions\x18\x02 \x01(\v2(.keelson.discovery.v1.EndpointConditionsB\x06\xaa\xd4\x18\x02\x10\x01R\n" +
-	"conditions\x12\x1f\n" +
-	"\bhostname\x18\x03 \x01(\tH\x00R\bhostname\x88\x01\x01\x12>\n" +
+	"conditions\x120\n" +
+	"\bhostname\x18\x03 \x01(\tB\x0f\xaa\xd4\x18\vb\tdns-labelH\x00R\bhostname\x88\x01\x01\x12>\n" +
 	"\ttargetRef\x18\x04 \x01(\v2 .keelson.core.v1.ObjectReferenceR\ttargetRef\x12f\n" +
 	"\x12deprecatedTopology\x18\x05 \x03(\v26.keelson.discovery.v1.Endpoint.DeprecatedTopologyEntryR\x12deprecatedTopology\x12\x1f\n" +
 	"\bnodeName\x18\x06 \x01(\tH\x01R\bnodeName\x88\x01\x01\x12\x17\n" +
@@ -556,10 +558,10 @@ const file_keelson_discovery_v1_endpoint_slice_proto_rawDesc = "" +
 	"\aForZone\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\"'\n" +
 	"\aForNode\x12\x1c\n" +
-	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\"\xcd\x01\n" +
-	"\fEndpointPort\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x125\n" +
-	"\bprotocol\x18\x02 \x01(\tB\x14\xaa\xd4\x18\x102\x03TCP2\x03UDP2\x04SCTPH\x01R\bprotocol\x88\x01\x01\x12\x17\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\"\xde\x01\n" +
+	"\fEndpointPort\x12!\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04*\x02\"\"H\x00R\x04name\x88\x01\x01\x12<\n" +
+	"\bprotocol\x18\x02 \x01(\tB\x1b\xaa\xd4\x18\x17*\x05\"TCP\"2\x03TCP2\x03UDP2\x04SCTPH\x01R\bprotocol\x88\x01\x01\x12\x17\n" +
 	"\x04port\x18\x03 \x01(\x05H\x02R\x04port\x88\x01\x01\x12%\n" +
 	"\vappProtocol\x18\x04 \x01(\tH\x03R\vappProtocol\x88\x01\x01B\a\n" +
 	"\x05_nameB\v\n" +

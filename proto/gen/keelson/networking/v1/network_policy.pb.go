@@ -487,9 +487,9 @@ const file_keelson_networking_v1_network_policy_proto_rawDesc = "" +
 	"\vpolicyTypes\x18\x04 \x03(\tB\x1d\xaa\xd4\x18\x192\aIngress2\x06Egressr\x06atomicR\vpolicyTypes\"\xb4\x01\n" +
 	"\x18NetworkPolicyIngressRule\x12L\n" +
 	"\x05ports\x18\x01 \x03(\v2(.keelson.networking.v1.NetworkPolicyPortB\f\xaa\xd4\x18\br\x06atomicR\x05ports\x12J\n" +
-	"\x04from\x18\x02 \x03(\v2(.keelson.networking.v1.NetworkPolicyPeerB\f\xaa\xd4\x18\br\x06atomicR\x04from\"\xb4\x01\n" +
-	"\x11NetworkPolicyPort\x125\n" +
-	"\bprotocol\x18\x01 \x01(\tB\x14\xaa\xd4\x18\x102\x03TCP2\x03UDP2\x04SCTPH\x00R\bprotocol\x88\x01\x01\x120\n" +
+	"\x04from\x18\x02 \x03(\v2(.keelson.networking.v1.NetworkPolicyPeerB\f\xaa\xd4\x18\br\x06atomicR\x04from\"\xbb\x01\n" +
+	"\x11NetworkPolicyPort\x12<\n" +
+	"\bprotocol\x18\x01 \x01(\tB\x1b\xaa\xd4\x18\x17*\x05\"TCP\"2\x03TCP2\x03UDP2\x04SCTPH\x00R\bprotocol\x88\x01\x01\x120\n" +
 	"\x04port\x18\x02 \x01(\v2\x1c.keelson.meta.v1.IntOrStringR\x04port\x12\x1d\n" +
 	"\aendPort\x18\x03 \x01(\x05H\x01R\aendPort\x88\x01\x01B\v\n" +
 	"\t_protocolB\n" +

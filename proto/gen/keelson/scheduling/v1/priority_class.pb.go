@@ -155,14 +155,18 @@ var File_keelson_scheduling_v1_priority_class_proto protoreflect.FileDescriptor
 
 const file_keelson_scheduling_v1_priority_class_proto_rawDesc = "" +
 	"\n" +
-	"*keelson/scheduling/v1/priority_class.proto\x12\x15keelson.scheduling.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xbe\x02\n" +
+	"*keelson/scheduling/v1/priority_class.proto\x12\x15keelson.scheduling.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xfe\x03\n" +
 	"\rPriorityClass\x12?\n" +
-	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12\x1c\n" +
-	"\x05value\x18\x02 \x01(\x05B\x06\xaa\xd4\x18\x02\x10\x01R\x05value\x12$\n" +
+	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12\x1e\n" +
+	"\x05value\x18\x02 \x01(\x05B\b\xaa\xd4\x18\x04\x10\x01h\x01R\x05value\x12$\n" +
 	"\rglobalDefault\x18\x03 \x01(\bR\rglobalDefault\x12 \n" +
-	"\vdescription\x18\x04 \x01(\tR\vdescription\x12R\n" +
-	"\x10preemptionPolicy\x18\x05 \x01(\tB!\xaa\xd4\x18\x1d2\x14PreemptLowerPriority2\x05NeverH\x00R\x10preemptionPolicy\x88\x01\x01:\x1d\xaa\xd4\x18\x19\n" +
-	"\x0fpriorityclasses\x1a\x02pc(\x01h\x01B\x13\n" +
+	"\vdescription\x18\x04 \x01(\tR\vdescription\x12l\n" +
+	"\x10preemptionPolicy\x18\x05 \x01(\tB;\xaa\xd4\x187*\x16\"PreemptLowerPriority\"2\x14PreemptLowerPriority2\x05Neverh\x01H\x00R\x10preemptionPolicy\x88\x01\x01:\xc0\x01\xaa\xd4\x18\xbb\x01\n" +
+	"\x0fpriorityclasses\x1a\x02pc(\x01:\x18\n" +
+	"\x05Value\x12\ainteger2\x06.value:)\n" +
+	"\x0eGlobal-Default\x12\aboolean2\x0e.globalDefault:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:-\n" +
+	"\x10PreemptionPolicy\x12\x06string2\x11.preemptionPolicy`\x01h\x01B\x13\n" +
 	"\x11_preemptionPolicy\"\x98\x01\n" +
 	"\x11PriorityClassList\x12=\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x19.keelson.meta.v1.ListMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12D\n" +

@@ -312,16 +312,17 @@ const file_keelson_storage_v1_csi_driver_proto_rawDesc = "" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12?\n" +
 	"\x04spec\x18\x02 \x01(\v2!.keelson.storage.v1.CSIDriverSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec:\x12\xaa\xd4\x18\x0e\n" +
 	"\n" +
-	"csidrivers(\x01\"\xfc\x06\n" +
-	"\rCSIDriverSpec\x12+\n" +
-	"\x0eattachRequired\x18\x01 \x01(\bH\x00R\x0eattachRequired\x88\x01\x01\x12+\n" +
-	"\x0epodInfoOnMount\x18\x02 \x01(\bH\x01R\x0epodInfoOnMount\x88\x01\x01\x12?\n" +
-	"\x14volumeLifecycleModes\x18\x03 \x03(\tB\v\xaa\xd4\x18\ah\x01r\x03setR\x14volumeLifecycleModes\x12-\n" +
-	"\x0fstorageCapacity\x18\x04 \x01(\bH\x02R\x0fstorageCapacity\x88\x01\x01\x12)\n" +
-	"\rfsGroupPolicy\x18\x05 \x01(\tH\x03R\rfsGroupPolicy\x88\x01\x01\x12T\n" +
-	"\rtokenRequests\x18\x06 \x03(\v2 .keelson.storage.v1.TokenRequestB\f\xaa\xd4\x18\br\x06atomicR\rtokenRequests\x121\n" +
-	"\x11requiresRepublish\x18\a \x01(\bH\x04R\x11requiresRepublish\x88\x01\x01\x12'\n" +
-	"\fseLinuxMount\x18\b \x01(\bH\x05R\fseLinuxMount\x88\x01\x01\x12S\n" +
+	"csidrivers(\x01\"\xed\a\n" +
+	"\rCSIDriverSpec\x127\n" +
+	"\x0eattachRequired\x18\x01 \x01(\bB\n" +
+	"\xaa\xd4\x18\x06*\x04trueH\x00R\x0eattachRequired\x88\x01\x01\x128\n" +
+	"\x0epodInfoOnMount\x18\x02 \x01(\bB\v\xaa\xd4\x18\a*\x05falseH\x01R\x0epodInfoOnMount\x88\x01\x01\x12O\n" +
+	"\x14volumeLifecycleModes\x18\x03 \x03(\tB\x1b\xaa\xd4\x18\x17*\x0e[\"Persistent\"]h\x01r\x03setR\x14volumeLifecycleModes\x12:\n" +
+	"\x0fstorageCapacity\x18\x04 \x01(\bB\v\xaa\xd4\x18\a*\x05falseH\x02R\x0fstorageCapacity\x88\x01\x01\x12J\n" +
+	"\rfsGroupPolicy\x18\x05 \x01(\tB\x1f\xaa\xd4\x18\x1b*\x19\"ReadWriteOnceWithFSType\"H\x03R\rfsGroupPolicy\x88\x01\x01\x12T\n" +
+	"\rtokenRequests\x18\x06 \x03(\v2 .keelson.storage.v1.TokenRequestB\f\xaa\xd4\x18\br\x06atomicR\rtokenRequests\x12>\n" +
+	"\x11requiresRepublish\x18\a \x01(\bB\v\xaa\xd4\x18\a*\x05falseH\x04R\x11requiresRepublish\x88\x01\x01\x124\n" +
+	"\fseLinuxMount\x18\b \x01(\bB\v\xaa\xd4\x18\a*\x05falseH\x05R\fseLinuxMount\x88\x01\x01\x12S\n" +
 	"\"nodeAllocatableUpdatePeriodSeconds\x18\t \x01(\x03H\x06R\"nodeAllocatableUpdatePeriodSeconds\x88\x01\x01\x12G\n" +
 	"\x1cserviceAccountTokenInSecrets\x18\n" +
 	" \x01(\bH\aR\x1cserviceAccountTokenInSecrets\x88\x01\x01\x12I\n" +

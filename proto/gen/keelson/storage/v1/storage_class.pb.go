@@ -180,22 +180,27 @@ var File_keelson_storage_v1_storage_class_proto protoreflect.FileDescriptor
 
 const file_keelson_storage_v1_storage_class_proto_rawDesc = "" +
 	"\n" +
-	"&keelson/storage/v1/storage_class.proto\x12\x12keelson.storage.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xeb\x05\n" +
+	"&keelson/storage/v1/storage_class.proto\x12\x12keelson.storage.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xe6\a\n" +
 	"\fStorageClass\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12.\n" +
 	"\vprovisioner\x18\x02 \x01(\tB\f\xaa\xd4\x18\b\x10\x01\x18\x01 \x01h\x01R\vprovisioner\x12X\n" +
 	"\n" +
 	"parameters\x18\x03 \x03(\v20.keelson.storage.v1.StorageClass.ParametersEntryB\x06\xaa\xd4\x18\x02h\x01R\n" +
-	"parameters\x12J\n" +
-	"\rreclaimPolicy\x18\x04 \x01(\tB\x1f\xaa\xd4\x18\x1b2\aRecycle2\x06Delete2\x06Retainh\x01H\x00R\rreclaimPolicy\x88\x01\x01\x120\n" +
+	"parameters\x12T\n" +
+	"\rreclaimPolicy\x18\x04 \x01(\tB)\xaa\xd4\x18%*\b\"Delete\"2\aRecycle2\x06Delete2\x06Retainh\x01H\x00R\rreclaimPolicy\x88\x01\x01\x120\n" +
 	"\fmountOptions\x18\x05 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\fmountOptions\x127\n" +
-	"\x14allowVolumeExpansion\x18\x06 \x01(\bH\x01R\x14allowVolumeExpansion\x88\x01\x01\x12Z\n" +
-	"\x11volumeBindingMode\x18\a \x01(\tB'\xaa\xd4\x18#2\tImmediate2\x14WaitForFirstConsumerh\x01H\x02R\x11volumeBindingMode\x88\x01\x01\x12a\n" +
+	"\x14allowVolumeExpansion\x18\x06 \x01(\bH\x01R\x14allowVolumeExpansion\x88\x01\x01\x12g\n" +
+	"\x11volumeBindingMode\x18\a \x01(\tB4\xaa\xd4\x180*\v\"Immediate\"2\tImmediate2\x14WaitForFirstConsumerh\x01H\x02R\x11volumeBindingMode\x88\x01\x01\x12a\n" +
 	"\x11allowedTopologies\x18\b \x03(\v2%.keelson.core.v1.TopologySelectorTermB\f\xaa\xd4\x18\br\x06atomicR\x11allowedTopologies\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\x1a\xaa\xd4\x18\x16\n" +
-	"\x0estorageclasses\x1a\x02sc(\x01B\x10\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\xfd\x01\xaa\xd4\x18\xf8\x01\n" +
+	"\x0estorageclasses\x1a\x02sc(\x01:#\n" +
+	"\vProvisioner\x12\x06string2\f.provisioner:'\n" +
+	"\rReclaimPolicy\x12\x06string2\x0e.reclaimPolicy:/\n" +
+	"\x11VolumeBindingMode\x12\x06string2\x12.volumeBindingMode:5\n" +
+	"\x14AllowVolumeExpansion\x12\x06string2\x15.allowVolumeExpansion:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestampB\x10\n" +
 	"\x0e_reclaimPolicyB\x17\n" +
 	"\x15_allowVolumeExpansionB\x14\n" +
 	"\x12_volumeBindingMode\"\x93\x01\n" +

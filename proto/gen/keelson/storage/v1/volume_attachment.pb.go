@@ -387,9 +387,9 @@ const file_keelson_storage_v1_volume_attachment_proto_rawDesc = "" +
 	"\xaa\xd4\x18\x06\x10\x01\x18\x01h\x01R\x04spec\x12J\n" +
 	"\x06status\x18\x03 \x01(\v2*.keelson.storage.v1.VolumeAttachmentStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:#\xaa\xd4\x18\x1f\n" +
 	"\x11volumeattachments(\x012\b\n" +
-	"\x06status\"\xce\x01\n" +
-	"\x14VolumeAttachmentSpec\x12B\n" +
-	"\battacher\x18\x01 \x01(\tB&\xaa\xd4\x18\"\x10\x01\x18\x01 \x01H?b\x18\"k8s-long-name-caseless\"R\battacher\x12L\n" +
+	"\x06status\"\xcc\x01\n" +
+	"\x14VolumeAttachmentSpec\x12@\n" +
+	"\battacher\x18\x01 \x01(\tB$\xaa\xd4\x18 \x10\x01\x18\x01 \x01H?b\x16k8s-long-name-caselessR\battacher\x12L\n" +
 	"\x06source\x18\x02 \x01(\v2*.keelson.storage.v1.VolumeAttachmentSourceB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x06source\x12$\n" +
 	"\bnodeName\x18\x03 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\bnodeName\"\xbd\x01\n" +
 	"\x16VolumeAttachmentSource\x127\n" +
