@@ -1,0 +1,89 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	"github.com/keelson/keelson/proto/sdk/client"
+)
+
+// connect dials the API server as the administrator.
+func (c *Config) connect() (*client.Conn, error) {
+	pki := filepath.Join(c.dataDir(), "pki")
+	return client.Dial(client.Config{
+		Endpoints: []string{fmt.Sprintf("127.0.0.1:%d", grpcPort)},
+		CAFile:    filepath.Join(pki, "ca.crt"),
+		CertFile:  filepath.Join(pki, "admin.crt"),
+		KeyFile:   filepath.Join(pki, "admin.key"),
+		UserAgent: "keelson-local",
+	})
+}
+
+// forgetOtherNodes removes the Node objects of an earlier, larger cluster: their machines are gone for good.
+func (c *Config) forgetOtherNodes(ctx context.Context, conn *client.Conn) error {
+	nodes := client.For[*corev1.Node](conn)
+	items, _, err := nodes.List(ctx, client.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, item := range items {
+		name := item.GetMetadata().GetName()
+		if strings.HasPrefix(name, "node-") && !c.has(name) {
+			if err := nodes.Delete(ctx, "", name, client.DeleteOptions{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// waitNodes waits until each node has said that it is Ready with this start's kubelet.
+func (c *Config) waitNodes(ctx context.Context, conn *client.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	nodes := client.For[*corev1.Node](conn)
+	var waiting []string
+	var last error
+	err := until(ctx, 100*time.Millisecond, func() bool {
+		if last = c.firstDead(); last != nil {
+			cancel()
+			return false
+		}
+		items, _, err := nodes.List(ctx, client.ListOptions{})
+		if err != nil {
+			last = err
+			return false
+		}
+		ready := map[string]bool{}
+		for _, item := range items {
+			ready[item.GetMetadata().GetName()] = isReady(item)
+		}
+		waiting = waiting[:0]
+		for _, n := range c.nodes() {
+			if !ready[n.Name] {
+				waiting = append(waiting, n.Name)
+			}
+		}
+		return len(waiting) == 0
+	})
+	if err == nil {
+		return nil
+	}
+	if last != nil {
+		return last
+	}
+	return fmt.Errorf("not Ready in time: %s (logs: %s)", strings.Join(waiting, ", "), filepath.Join(c.Dir, "logs"))
+}
+
+func isReady(n *corev1.Node) bool {
+	for _, cond := range n.GetStatus().GetConditions() {
+		if cond.GetType() == "Ready" {
+			return cond.GetStatus() == "True"
+		}
+	}
+	return false
+}
