@@ -54,6 +54,7 @@ type union struct {
 type compiler struct {
 	plans map[protoreflect.FullName]*plan
 	hooks map[protoreflect.FullName]rule.Message
+	kinds map[protoreflect.FullName]rule.Kind
 	types func(protoreflect.FullName) (protoreflect.MessageType, error)
 }
 

@@ -26,7 +26,8 @@ type triple struct{ group, version, name string }
 // NewRegistry returns a registry of the kinds that files define, with hooks for what their options do not say.
 func NewRegistry(files *protoregistry.Files, hooks rule.Set) *Registry {
 	r := &Registry{byResource: map[triple]*Kind{}, byKind: map[triple]*Kind{}, byMessage: map[protoreflect.FullName]*Kind{}}
-	c := &compiler{plans: map[protoreflect.FullName]*plan{}, hooks: hooks.Messages, types: findMessage}
+	c := &compiler{plans: map[protoreflect.FullName]*plan{}, hooks: hooks.Messages, kinds: hooks.Kinds, types: findMessage}
+	var bodies []string
 	files.RangeFiles(func(fd protoreflect.FileDescriptor) bool {
 		if o := fd.Options(); o != nil && proto.HasExtension(o, optionsv1.E_GroupVersion) {
 			gv := proto.GetExtension(o, optionsv1.E_GroupVersion).(*optionsv1.GroupVersion)
@@ -36,11 +37,17 @@ func NewRegistry(files *protoregistry.Files, hooks rule.Set) *Registry {
 					k.hooks = hooks.Kinds[k.Descriptor.FullName()]
 					k.plan = c.compile(k.Descriptor)
 					r.add(k)
+					for _, s := range resourceOf(k.Descriptor).GetSubresources() {
+						bodies = append(bodies, s.GetKind())
+					}
 				}
 			}
 		}
 		return true
 	})
+	for _, b := range bodies {
+		r.addBody(c, b)
+	}
 	c.prune()
 	slices.SortFunc(r.kinds, func(a, b *Kind) int {
 		return cmp.Or(strings.Compare(a.Group, b.Group), compareVersions(a.Version, b.Version), strings.Compare(a.Plural, b.Plural))
@@ -117,11 +124,10 @@ func findMessage(name protoreflect.FullName) (protoreflect.MessageType, error) {
 
 // kindOf reads the kind that a message defines; nil where it defines none.
 func kindOf(gv *optionsv1.GroupVersion, md protoreflect.MessageDescriptor) *Kind {
-	o := md.Options()
-	if o == nil || !proto.HasExtension(o, optionsv1.E_Resource) {
+	res := resourceOf(md)
+	if res == nil {
 		return nil
 	}
-	res := proto.GetExtension(o, optionsv1.E_Resource).(*optionsv1.Resource)
 	t, err := findMessage(md.FullName())
 	if err != nil {
 		return nil // a descriptor without linked Go code
@@ -157,6 +163,15 @@ func kindOf(gv *optionsv1.GroupVersion, md protoreflect.MessageDescriptor) *Kind
 	return k
 }
 
+// resourceOf returns the resource option of a message; nil where it has none.
+func resourceOf(md protoreflect.MessageDescriptor) *optionsv1.Resource {
+	o := md.Options()
+	if o == nil || !proto.HasExtension(o, optionsv1.E_Resource) {
+		return nil
+	}
+	return proto.GetExtension(o, optionsv1.E_Resource).(*optionsv1.Resource)
+}
+
 func messageField(md protoreflect.MessageDescriptor, name protoreflect.Name) protoreflect.FieldDescriptor {
 	if fd := md.Fields().ByName(name); fd != nil && fd.Message() != nil && fd.Cardinality() != protoreflect.Repeated {
 		return fd
@@ -178,19 +193,47 @@ func storageVersion(k *Kind, option string) string {
 
 func subresource(k *Kind, s *optionsv1.Subresource) Subresource {
 	out := Subresource{Name: s.GetName(), Group: k.Group, Version: k.Version, Kind: k.Kind, Verbs: s.GetVerbs()}
-	if s.GetKind() != "" {
-		apiVersion, kind, ok := strings.Cut(s.GetKind(), ".")
-		// "autoscaling/v1.Scale", "v1.Binding", "authentication.k8s.io/v1.TokenRequest": the kind follows the last dot.
-		if i := strings.LastIndex(s.GetKind(), "."); ok {
-			apiVersion, kind = s.GetKind()[:i], s.GetKind()[i+1:]
-		}
-		out.Group, out.Version = SplitAPIVersion(apiVersion)
-		out.Kind = kind
+	if md, gv := bodyOf(s.GetKind()); md != nil {
+		out.Group, out.Version, out.Kind = gv.GetGroup(), gv.GetVersion(), string(md.Name())
 	}
 	if len(out.Verbs) == 0 {
 		out.Verbs = []string{"get", "patch", "update"}
 	}
 	return out
+}
+
+// bodyOf finds the message that a subresource's kind option names by the directory of its package, as in
+// "autoscaling/v1.Scale", with its API group and version.
+func bodyOf(kind string) (protoreflect.MessageDescriptor, *optionsv1.GroupVersion) {
+	if kind == "" {
+		return nil, nil
+	}
+	t, err := findMessage(protoreflect.FullName("keelson." + strings.ReplaceAll(kind, "/", ".")))
+	if err != nil {
+		return nil, nil
+	}
+	o := t.Descriptor().ParentFile().Options()
+	if o == nil || !proto.HasExtension(o, optionsv1.E_GroupVersion) {
+		return nil, nil
+	}
+	return t.Descriptor(), proto.GetExtension(o, optionsv1.E_GroupVersion).(*optionsv1.GroupVersion)
+}
+
+// addBody registers a message that is only the body of a subresource: it has no place of its own among the resources,
+// but is found by its name and message.
+func (r *Registry) addBody(c *compiler, kind string) {
+	md, gv := bodyOf(kind)
+	if md == nil || r.byMessage[md.FullName()] != nil || proto.HasExtension(md.Options(), optionsv1.E_Resource) {
+		return
+	}
+	t, _ := findMessage(md.FullName())
+	k := &Kind{Group: gv.GetGroup(), Version: gv.GetVersion(), Kind: string(md.Name()), Namespaced: true, Ephemeral: true,
+		Served: true, NameFormat: "dns-subdomain", Descriptor: md, messageType: t}
+	k.StorageVersion = k.APIVersion()
+	k.metaField, k.specField, k.statusField = messageField(md, "metadata"), messageField(md, "spec"), messageField(md, "status")
+	k.hooks, k.plan = c.kinds[md.FullName()], c.compile(md)
+	r.byKind[triple{k.Group, k.Version, k.Kind}] = k
+	r.byMessage[md.FullName()] = k
 }
 
 // Storage returns the kind in whose form objects of k are stored: mostly k itself.

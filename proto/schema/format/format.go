@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -36,6 +37,13 @@ var named = map[string]Func{
 	"path":             NonEmptyPath,
 	"quantity":         Quantity,
 	"c-identifier":     validation.IsCIdentifier,
+	// Names that Kubernetes' own declarations use.
+	"k8s-short-name":         validation.IsDNS1123Label,
+	"k8s-long-name":          validation.IsDNS1123Subdomain,
+	"k8s-long-name-caseless": content.IsDNS1123SubdomainCaseless,
+	"k8s-label-key":          validation.IsQualifiedName,
+	"k8s-prefixed-label-key": content.IsPrefixedLabelKey,
+	"k8s-label-value":        validation.IsValidLabelValue,
 }
 
 // Named returns the function of a format; nil for formats of numbers and those that only describe.

@@ -2,10 +2,20 @@
 // validation across fields, what an update may change. Each group has a package below, of pure functions.
 package kinds
 
-import "github.com/keelson/keelson/proto/schema/rule"
+import (
+	"github.com/keelson/keelson/proto/schema/kinds/apps"
+	"github.com/keelson/keelson/proto/schema/kinds/core"
+	"github.com/keelson/keelson/proto/schema/kinds/events"
+	"github.com/keelson/keelson/proto/schema/kinds/rbac"
+	"github.com/keelson/keelson/proto/schema/rule"
+)
 
 // All returns the hooks of every kind and message.
 func All() rule.Set {
 	var s rule.Set
+	core.Register(&s)
+	apps.Register(&s)
+	events.Register(&s)
+	rbac.Register(&s)
 	return s
 }
