@@ -1,0 +1,387 @@
+package codec
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"sync"
+
+	"encoding/base64"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	optionsv1 "github.com/keelson/keelson/proto/gen/keelson/options/v1"
+)
+
+const (
+	// maxDepth bounds the nesting of messages in both directions. The deepest type that people write is a schema in a
+	// CustomResourceDefinition, far below it.
+	maxDepth = 256
+	// defaultMaxBytes bounds the output of one call where the caller gives no bound.
+	defaultMaxBytes = 512 << 20
+)
+
+// EncodeOptions say how an object is written in JSON. The zero value writes the message alone.
+type EncodeOptions struct {
+	// APIVersion and Kind are written first where they are not empty: a message does not hold them.
+	APIVersion, Kind string
+	// OmitManagedFields leaves out metadata.managedFields.
+	OmitManagedFields bool
+	// MaxBytes is the most bytes of JSON that one call may append; more is an error. Zero is 512 MiB.
+	MaxBytes int
+}
+
+// errRepeated says that a field that holds one value occurs again, or that a list is not contiguous: the message has to
+// be normalised before it can be written in one pass.
+var errRepeated = errors.New("field occurs more than once")
+
+// encoder is the state of one AppendJSON.
+type encoder struct {
+	entries []mapEntry // stack of the maps being written
+	limit   int        // len(dst) may not exceed it
+	omit    bool       // managed fields
+}
+
+var encoders = sync.Pool{New: func() any { return new(encoder) }}
+
+// AppendJSON appends the JSON of an object in protobuf encoding to dst and returns the extended slice. Fields that the
+// message does not define are skipped. On an error dst is returned as it was given.
+func (t *Type) AppendJSON(dst, wire []byte, o EncodeOptions) ([]byte, error) {
+	e := encoders.Get().(*encoder)
+	defer encoders.Put(e)
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = defaultMaxBytes
+	}
+	e.limit, e.omit, e.entries = len(dst)+o.MaxBytes, o.OmitManagedFields, e.entries[:0]
+	out, err := e.root(dst, t, wire, o)
+	if cap(e.entries) > 1024 {
+		e.entries = nil
+	}
+	clear(e.entries[:cap(e.entries)]) // the pool must not keep wire alive
+	if err != nil {
+		return dst, fmt.Errorf("cannot encode %s as JSON: %w", t.name, err)
+	}
+	return out, nil
+}
+
+func (e *encoder) root(dst []byte, t *Type, wire []byte, o EncodeOptions) ([]byte, error) {
+	if t.form != optionsv1.JSONForm_JSON_FORM_UNSPECIFIED {
+		return e.form(dst, t, wire, 0)
+	}
+	start := len(dst)
+	if o.Kind != "" {
+		dst = appendString(append(dst, `,"kind":`...), []byte(o.Kind))
+	}
+	if o.APIVersion != "" {
+		dst = appendString(append(dst, `,"apiVersion":`...), []byte(o.APIVersion))
+	}
+	dst, err := e.fields(dst, t, wire, nil, 0)
+	return closeObject(dst, start), err
+}
+
+// closeObject makes an object of the fields from start on, each of which begins with a comma.
+func closeObject(dst []byte, start int) []byte {
+	if len(dst) == start {
+		return append(dst, '{', '}')
+	}
+	dst[start] = '{'
+	return append(dst, '}')
+}
+
+// message appends the JSON of a message in whatever form it has.
+func (e *encoder) message(dst []byte, t *Type, w, tail []byte, depth int) ([]byte, error) {
+	if t.form != optionsv1.JSONForm_JSON_FORM_UNSPECIFIED {
+		if tail != nil {
+			w = append(w[:len(w):len(w)], tail...)
+		}
+		return e.form(dst, t, w, depth)
+	}
+	if len(w) == 0 && tail == nil {
+		return append(dst, t.empty...), nil
+	}
+	start := len(dst)
+	dst, err := e.fields(dst, t, w, tail, depth+1)
+	return closeObject(dst, start), err
+}
+
+// fields appends the fields of a message, each with a leading comma. The message is w followed by tail.
+func (e *encoder) fields(dst []byte, t *Type, w, tail []byte, depth int) ([]byte, error) {
+	start := len(dst)
+	if depth > maxDepth {
+		return dst, fmt.Errorf("%s is nested more than %d deep", t.name, maxDepth)
+	}
+	if start > e.limit {
+		return dst, fmt.Errorf("JSON exceeds the limit of %d bytes", e.limit)
+	}
+	var seen fieldSet
+	out, err := e.walk(dst, t, w, &seen, depth)
+	if err == nil && tail != nil {
+		out, err = e.walk(out, t, tail, &seen, depth)
+	}
+	if err == errRepeated {
+		seen = fieldSet{}
+		w, err = normalise(t, w, tail)
+		if err == nil {
+			out, err = e.walk(out[:start], t, w, &seen, depth)
+		}
+	}
+	if err != nil {
+		return out, err
+	}
+	for i := range t.emits {
+		if m := &t.emits[i]; !seen.has(m.index) {
+			out = append(out, m.literal...)
+		}
+	}
+	return out, nil
+}
+
+// walk appends the fields of one piece of a message in the order in which they stand. It returns errRepeated where that
+// cannot be done in one pass.
+func (e *encoder) walk(dst []byte, t *Type, w []byte, seen *fieldSet, depth int) ([]byte, error) {
+	var err error
+	for i := 0; i < len(w); {
+		num, typ, next := nextTag(w, i)
+		if next < 0 {
+			return dst, errMalformed
+		}
+		i = next
+		f := t.lookup(num)
+		if f == nil || f.tagValue&7 != uint64(typ) && !f.otherPacking(typ) {
+			if i = skipValue(w, i, num, typ); i < 0 {
+				return dst, errMalformed
+			}
+			continue
+		}
+		if seen.has(f.index) {
+			if depth == 0 && f.op == opMessage && !f.repeated {
+				// The root looked ahead: this piece is written already.
+				if i = skipValue(w, i, num, typ); i < 0 {
+					return dst, errMalformed
+				}
+				continue
+			}
+			return dst, errRepeated
+		}
+		seen.add(f.index)
+		if f.repeated {
+			if e.omit && t.meta && f.name == "managedFields" {
+				i = skipRun(w, i, num, typ)
+			} else {
+				dst, i, err = e.list(dst, f, w, i, typ, depth)
+			}
+		} else {
+			switch f.op {
+			case opMessage:
+				from, to := chunk(w, i)
+				if to < 0 {
+					return dst, errMalformed
+				}
+				var tail []byte
+				if depth == 0 {
+					if tail, err = laterPieces(w, to, num); err != nil {
+						return dst, err
+					}
+				}
+				i = to
+				if to == from && tail == nil && f.omitsEmpty() {
+					break
+				}
+				dst, err = e.message(append(dst, f.key...), f.sub, w[from:to], tail, depth)
+			case opString:
+				from, to := chunk(w, i)
+				if to < 0 {
+					return dst, errMalformed
+				}
+				i = to
+				if from == to && f.skipsZero() {
+					break
+				}
+				dst = appendString(append(dst, f.key...), w[from:to])
+			case opInline:
+				from, to := chunk(w, i)
+				if to < 0 {
+					return dst, errMalformed
+				}
+				i = to
+				dst, err = e.fields(dst, f.sub, w[from:to], nil, depth+1)
+			case opMap:
+				dst, i, err = e.mapping(dst, f, w, i, depth)
+			default:
+				dst, i, err = appendScalarField(dst, f, w, i)
+			}
+		}
+		if err != nil {
+			return dst, err
+		}
+		if i < 0 {
+			return dst, errMalformed
+		}
+	}
+	return dst, nil
+}
+
+// skipsZero reports whether a zero value is left out.
+func (f *field) skipsZero() bool {
+	return !f.presence && f.emit != optionsv1.Emit_EMIT_ZERO
+}
+
+// omitsEmpty reports whether an empty message is left out: the zero time is "not set" where null is not asked for.
+func (f *field) omitsEmpty() bool {
+	return f.emit == optionsv1.Emit_EMIT_UNSPECIFIED &&
+		(f.sub.form == optionsv1.JSONForm_JSON_FORM_TIME || f.sub.form == optionsv1.JSONForm_JSON_FORM_MICRO_TIME)
+}
+
+// otherPacking reports whether typ is the other of the two encodings of a list of numbers.
+func (f *field) otherPacking(typ protowire.Type) bool {
+	if !f.repeated || f.op < opBool || f.op > opDouble {
+		return false
+	}
+	return typ == protowire.BytesType || typ == f.elementType()
+}
+
+// elementType is the wire type of one element.
+func (f *field) elementType() protowire.Type {
+	switch f.op {
+	case opFloat:
+		return protowire.Fixed32Type
+	case opDouble:
+		return protowire.Fixed64Type
+	case opBool, opInt32, opInt64, opUint32, opUint64:
+		return protowire.VarintType
+	}
+	return protowire.BytesType
+}
+
+// laterPieces joins the later occurrences of a message field of the root: nil where there are none.
+func laterPieces(w []byte, i int, num uint64) ([]byte, error) {
+	var tail []byte
+	for i < len(w) {
+		n, typ, next := nextTag(w, i)
+		if next < 0 {
+			return nil, errMalformed
+		}
+		if n == num && typ == protowire.BytesType {
+			from, to := chunk(w, next)
+			if to < 0 {
+				return nil, errMalformed
+			}
+			if tail == nil {
+				tail = w[from:to:to]
+			} else {
+				tail = append(tail, w[from:to]...)
+			}
+			i = to
+			continue
+		}
+		if i = skipValue(w, next, n, typ); i < 0 {
+			return nil, errMalformed
+		}
+	}
+	return tail, nil
+}
+
+// skipRun returns the index after the consecutive occurrences of a field, the first of which has its value at w[i:].
+func skipRun(w []byte, i int, num uint64, typ protowire.Type) int {
+	for {
+		if i = skipValue(w, i, num, typ); i < 0 || i == len(w) {
+			return i
+		}
+		n, t, next := nextTag(w, i)
+		if next < 0 {
+			return -1
+		}
+		if n != num {
+			return i
+		}
+		i, typ = next, t
+	}
+}
+
+// appendScalarField appends a number, a bool or bytes with its key; next is -1 where the value is malformed.
+func appendScalarField(dst []byte, f *field, w []byte, i int) ([]byte, int, error) {
+	zero, next := f.peekZero(w, i)
+	if next < 0 || zero && f.skipsZero() {
+		return dst, next, nil
+	}
+	return appendScalar(append(dst, f.key...), f, w, i)
+}
+
+// peekZero reports whether the value at w[i:] is zero.
+func (f *field) peekZero(w []byte, i int) (bool, int) {
+	switch f.op {
+	case opFloat:
+		v, next := fixed32(w, i)
+		return v == 0, next
+	case opDouble:
+		v, next := fixed64(w, i)
+		return v == 0, next
+	case opBytes:
+		from, to := chunk(w, i)
+		return from == to, to
+	}
+	v, next := uvarint(w, i)
+	return v == 0, next
+}
+
+// appendScalar appends one value without its key.
+func appendScalar(dst []byte, f *field, w []byte, i int) ([]byte, int, error) {
+	switch f.op {
+	case opString:
+		from, to := chunk(w, i)
+		if to < 0 {
+			return dst, -1, nil
+		}
+		return appendString(dst, w[from:to]), to, nil
+	case opBytes:
+		from, to := chunk(w, i)
+		if to < 0 {
+			return dst, -1, nil
+		}
+		dst = append(dst, '"')
+		dst = base64.StdEncoding.AppendEncode(dst, w[from:to])
+		return append(dst, '"'), to, nil
+	case opDouble:
+		v, next := fixed64(w, i)
+		dst, err := appendFloat(dst, math.Float64frombits(v), 64)
+		return dst, next, err
+	case opFloat:
+		v, next := fixed32(w, i)
+		dst, err := appendFloat(dst, float64(math.Float32frombits(v)), 32)
+		return dst, next, err
+	}
+	v, next := uvarint(w, i)
+	switch f.op {
+	case opBool:
+		dst = strconv.AppendBool(dst, v != 0)
+	case opInt32:
+		dst = strconv.AppendInt(dst, int64(int32(v)), 10)
+	case opInt64:
+		dst = strconv.AppendInt(dst, int64(v), 10)
+	case opUint32:
+		dst = strconv.AppendUint(dst, uint64(uint32(v)), 10)
+	default:
+		dst = strconv.AppendUint(dst, v, 10)
+	}
+	return dst, next, nil
+}
+
+// appendFloat appends a number in encoding/json's form.
+func appendFloat(dst []byte, v float64, bits int) ([]byte, error) {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return dst, fmt.Errorf("unsupported value: %v", v)
+	}
+	format := byte('f')
+	if abs := math.Abs(v); abs != 0 {
+		if bits == 64 && (abs < 1e-6 || abs >= 1e21) || bits == 32 && (float32(abs) < 1e-6 || float32(abs) >= 1e21) {
+			format = 'e'
+		}
+	}
+	dst = strconv.AppendFloat(dst, v, format, -1, bits)
+	if n := len(dst); format == 'e' && n >= 4 && dst[n-4] == 'e' && (dst[n-3] == '-' || dst[n-3] == '+') && dst[n-2] == '0' {
+		dst[n-2] = dst[n-1] // e-09 is written e-9
+		dst = dst[:n-1]
+	}
+	return dst, nil
+}

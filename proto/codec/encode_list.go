@@ -1,0 +1,186 @@
+package codec
+
+import (
+	"bytes"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	optionsv1 "github.com/keelson/keelson/proto/gen/keelson/options/v1"
+)
+
+// list appends a repeated field with its key: the run of occurrences whose first value is at w[i:].
+func (e *encoder) list(dst []byte, f *field, w []byte, i int, typ protowire.Type, depth int) ([]byte, int, error) {
+	start := len(dst)
+	dst = append(append(dst, f.key...), '[')
+	empty := len(dst)
+	var err error
+	for {
+		switch {
+		case typ == protowire.BytesType && f.op <= opDouble:
+			dst, i, err = appendPacked(dst, f, w, i)
+		case f.op == opMessage:
+			from, to := chunk(w, i)
+			if to < 0 {
+				return dst, -1, nil
+			}
+			dst, err = e.message(dst, f.sub, w[from:to], nil, depth)
+			dst, i = append(dst, ','), to
+		default:
+			dst, i, err = appendScalar(dst, f, w, i)
+			dst = append(dst, ',')
+		}
+		if err != nil || i < 0 {
+			return dst, -1, err
+		}
+		if i == len(w) {
+			break
+		}
+		num, t, next := nextTag(w, i)
+		if next < 0 {
+			return dst, -1, nil
+		}
+		if num != uint64(f.num) || t != f.elementType() && !f.otherPacking(t) {
+			break
+		}
+		i, typ = next, t
+	}
+	if len(dst) == empty { // packed, of no elements
+		dst = dst[:start]
+		switch f.emit {
+		case optionsv1.Emit_EMIT_NULL:
+			dst = append(append(dst, f.key...), "null"...)
+		case optionsv1.Emit_EMIT_ZERO:
+			dst = append(append(dst, f.key...), "[]"...)
+		}
+		return dst, i, nil
+	}
+	dst[len(dst)-1] = ']'
+	return dst, i, nil
+}
+
+// appendPacked appends the numbers of one packed value, each followed by a comma.
+func appendPacked(dst []byte, f *field, w []byte, i int) ([]byte, int, error) {
+	from, to := chunk(w, i)
+	if to < 0 {
+		return dst, -1, nil
+	}
+	var err error
+	for w, i = w[:to], from; i < to; {
+		if dst, i, err = appendScalar(dst, f, w, i); err != nil || i < 0 {
+			return dst, -1, err
+		}
+		dst = append(dst, ',')
+	}
+	return dst, to, nil
+}
+
+// mapEntry is one entry of a map: slices of the wire.
+type mapEntry struct {
+	key   []byte
+	value []byte // nil where the entry has none
+}
+
+// mapping appends a map with its key, in the order of its keys. Of equal keys the last one counts.
+func (e *encoder) mapping(dst []byte, f *field, w []byte, i int, depth int) ([]byte, int, error) {
+	base := len(e.entries)
+	defer func() { e.entries = e.entries[:base] }()
+	sorted := true
+	for {
+		from, to := chunk(w, i)
+		if to < 0 {
+			return dst, -1, nil
+		}
+		entry, err := f.entry(w[from:to])
+		if err != nil {
+			return dst, -1, err
+		}
+		if n := len(e.entries); n > base && bytes.Compare(e.entries[n-1].key, entry.key) >= 0 {
+			sorted = false
+		}
+		e.entries = append(e.entries, entry)
+		if i = to; i == len(w) {
+			break
+		}
+		num, typ, next := nextTag(w, i)
+		if next < 0 {
+			return dst, -1, nil
+		}
+		if num != uint64(f.num) || typ != protowire.BytesType {
+			break
+		}
+		i = next
+	}
+	if !sorted {
+		slices.SortStableFunc(e.entries[base:], func(a, b mapEntry) int { return bytes.Compare(a.key, b.key) })
+	}
+	end := len(e.entries)
+	dst = append(append(dst, f.key...), '{')
+	for j := base; j < end; j++ {
+		entry := e.entries[j] // e.entries may move below
+		if j+1 < end && bytes.Equal(entry.key, e.entries[j+1].key) {
+			continue
+		}
+		dst = append(appendString(dst, entry.key), ':')
+		var err error
+		if dst, err = e.mapValue(dst, f.val, entry, depth); err != nil {
+			return dst, -1, err
+		}
+		dst = append(dst, ',')
+	}
+	dst[len(dst)-1] = '}'
+	return dst, i, nil
+}
+
+func (e *encoder) mapValue(dst []byte, v *field, entry mapEntry, depth int) ([]byte, error) {
+	switch {
+	case v.op == opMessage:
+		return e.message(dst, v.sub, entry.value, nil, depth)
+	case v.op == opString:
+		return appendString(dst, entry.value), nil
+	case entry.value == nil:
+		return append(dst, v.zeroJSON()...), nil
+	}
+	dst, next, err := appendScalar(dst, v, entry.value, 0)
+	if next < 0 && err == nil {
+		err = errMalformed
+	}
+	return dst, err
+}
+
+// entry takes a map entry apart. Strings and messages are given without, other values with their length.
+func (f *field) entry(w []byte) (mapEntry, error) {
+	var entry mapEntry
+	for i := 0; i < len(w); {
+		num, typ, next := nextTag(w, i)
+		if next < 0 {
+			return entry, errMalformed
+		}
+		end := skipValue(w, next, num, typ)
+		if end < 0 {
+			return entry, errMalformed
+		}
+		switch {
+		case num == 1 && typ == protowire.BytesType:
+			from, to := chunk(w, next)
+			entry.key = w[from:to]
+		case num == 2 && typ == f.val.elementType():
+			switch f.val.op {
+			case opString:
+				from, to := chunk(w, next)
+				entry.value = w[from:to:to]
+			case opMessage:
+				from, to := chunk(w, next)
+				if entry.value == nil {
+					entry.value = w[from:to:to]
+				} else {
+					entry.value = append(entry.value, w[from:to]...)
+				}
+			default:
+				entry.value = w[next:end]
+			}
+		}
+		i = end
+	}
+	return entry, nil
+}
