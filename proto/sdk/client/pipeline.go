@@ -3,11 +3,13 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/keelson/keelson/proto/apierrors"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 )
 
 // PipelineWindow is how many writes of a pipeline may be under way: enough to keep the server's store busy, few enough
@@ -28,7 +30,7 @@ type Pipeline struct {
 	conn    *Conn
 	ctx     context.Context
 	window  chan struct{}
-	pending sync.WaitGroup
+	pending counter
 	loops   sync.WaitGroup
 
 	mu     sync.Mutex
@@ -40,7 +42,6 @@ type Pipeline struct {
 type pipelineStream struct {
 	rpc    grpc.BidiStreamingClient[resourcev1.BatchRequest, resourcev1.BatchResponse]
 	cancel context.CancelFunc
-	send   sync.Mutex
 
 	mu      sync.Mutex
 	nextID  uint64
@@ -50,22 +51,38 @@ type pipelineStream struct {
 
 // Pipeline returns a pipeline that lives until it is closed or the context ends.
 func (c *Conn) Pipeline(ctx context.Context) *Pipeline {
-	return &Pipeline{conn: c, ctx: ctx, window: make(chan struct{}, PipelineWindow)}
+	p := &Pipeline{conn: c, ctx: ctx, window: make(chan struct{}, PipelineWindow)}
+	p.pending.zero.L = &p.pending.mu
+	return p
 }
 
 // Submit sends a write, whose id it sets. It waits while the window is full or there is no connection. An error means
 // that nothing was sent and done is not called.
 func (p *Pipeline) Submit(req *resourcev1.BatchRequest, done Done) error {
+	if n := proto.Size(req); n > MaxMessageBytes {
+		return apierrors.NewRequestEntityTooLarge(fmt.Sprintf("limit is %d", MaxMessageBytes))
+	}
 	select {
 	case p.window <- struct{}{}:
 	case <-p.ctx.Done():
 		return p.ctx.Err()
 	}
-	if err := p.submit(req, done); err != nil {
-		<-p.window
-		return err
+	p.pending.add(1)
+	err := p.submit(req, func(o *resourcev1.Object, err error) {
+		if done != nil {
+			done(o, err)
+		}
+		p.release()
+	})
+	if err != nil {
+		p.release()
 	}
-	return nil
+	return err
+}
+
+func (p *Pipeline) release() {
+	<-p.window
+	p.pending.add(-1)
 }
 
 func (p *Pipeline) submit(req *resourcev1.BatchRequest, done Done) error {
@@ -80,20 +97,12 @@ func (p *Pipeline) submit(req *resourcev1.BatchRequest, done Done) error {
 				return err
 			}
 		}
-		if p.stream.register(req, func(o *resourcev1.Object, err error) {
-			if done != nil {
-				done(o, err)
-			}
-			<-p.window
-			p.pending.Done()
-		}) {
-			break
+		if p.stream.register(req, done) {
+			p.stream.write(req)
+			return nil
 		}
-		p.stream = nil // it died since: nothing of this write was sent
+		p.stream = nil // it died since, and nothing of this write was sent
 	}
-	p.pending.Add(1)
-	p.stream.write(req)
-	return nil
 }
 
 // open starts a stream and the goroutine that receives its results.
@@ -111,7 +120,7 @@ func (p *Pipeline) open() error {
 }
 
 // Wait blocks until every write that was submitted has its result.
-func (p *Pipeline) Wait() { p.pending.Wait() }
+func (p *Pipeline) Wait() { p.pending.wait() }
 
 // Close waits for the results of what was submitted and ends the stream. Further writes are refused.
 func (p *Pipeline) Close() {
@@ -119,7 +128,7 @@ func (p *Pipeline) Close() {
 	p.closed = true
 	s := p.stream
 	p.mu.Unlock()
-	p.pending.Wait()
+	p.pending.wait()
 	if s != nil {
 		s.cancel()
 	}
@@ -139,14 +148,9 @@ func (s *pipelineStream) register(req *resourcev1.BatchRequest, done Done) bool 
 	return true
 }
 
-// write sends a registered write. Where that fails the receiver learns why and fails it with the others.
-func (s *pipelineStream) write(req *resourcev1.BatchRequest) {
-	s.send.Lock()
-	defer s.send.Unlock()
-	if err := s.rpc.Send(req); err != nil {
-		s.cancel()
-	}
-}
+// write sends a registered write; one at a time, under the pipeline's lock. Where it fails, so does the stream: the
+// receiver learns why and fails this write with the others.
+func (s *pipelineStream) write(req *resourcev1.BatchRequest) { _ = s.rpc.Send(req) }
 
 // receive hands out results until the stream ends, then fails what is left.
 func (s *pipelineStream) receive() {
@@ -175,5 +179,28 @@ func (s *pipelineStream) fail(err error) {
 	s.mu.Unlock()
 	for _, done := range left {
 		done(nil, err)
+	}
+}
+
+// counter counts what is under way. Unlike a WaitGroup it may be waited for while it goes up again.
+type counter struct {
+	mu   sync.Mutex
+	zero sync.Cond
+	n    int
+}
+
+func (c *counter) add(d int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n += d; c.n == 0 {
+		c.zero.Broadcast()
+	}
+}
+
+func (c *counter) wait() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.n > 0 {
+		c.zero.Wait()
 	}
 }
