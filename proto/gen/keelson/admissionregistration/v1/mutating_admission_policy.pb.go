@@ -788,23 +788,23 @@ const file_keelson_admissionregistration_v1_mutating_admission_policy_proto_rawD
 	"\rfailurePolicy\x18\x05 \x01(\tB\x12\xaa\xd4\x18\x0e2\x06Ignore2\x04FailH\x00R\rfailurePolicy\x88\x01\x01\x12z\n" +
 	"\x0fmatchConditions\x18\x06 \x03(\v20.keelson.admissionregistration.v1.MatchConditionB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x0fmatchConditions\x12E\n" +
 	"\x12reinvocationPolicy\x18\a \x01(\tB\x15\xaa\xd4\x18\x112\x05Never2\bIfNeededR\x12reinvocationPolicyB\x10\n" +
-	"\x0e_failurePolicy\"?\n" +
+	"\x0e_failurePolicy\"E\n" +
 	"\tParamKind\x12\x1e\n" +
 	"\n" +
 	"apiVersion\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
-	"\x04kind\x18\x02 \x01(\tR\x04kind\"\xe2\x03\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind:\x04\xb8\xd4\x18\x01\"\xe8\x03\n" +
 	"\x0eMatchResources\x12L\n" +
 	"\x11namespaceSelector\x18\x01 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorR\x11namespaceSelector\x12F\n" +
 	"\x0eobjectSelector\x18\x02 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorR\x0eobjectSelector\x12m\n" +
 	"\rresourceRules\x18\x03 \x03(\v29.keelson.admissionregistration.v1.NamedRuleWithOperationsB\f\xaa\xd4\x18\br\x06atomicR\rresourceRules\x12{\n" +
 	"\x14excludeResourceRules\x18\x04 \x03(\v29.keelson.admissionregistration.v1.NamedRuleWithOperationsB\f\xaa\xd4\x18\br\x06atomicR\x14excludeResourceRules\x12>\n" +
 	"\vmatchPolicy\x18\a \x01(\tB\x17\xaa\xd4\x18\x132\x05Exact2\n" +
-	"EquivalentH\x00R\vmatchPolicy\x88\x01\x01B\x0e\n" +
-	"\f_matchPolicy\"\xbb\x01\n" +
+	"EquivalentH\x00R\vmatchPolicy\x88\x01\x01:\x04\xb8\xd4\x18\x01B\x0e\n" +
+	"\f_matchPolicy\"\xc1\x01\n" +
 	"\x17NamedRuleWithOperations\x122\n" +
 	"\rresourceNames\x18\x01 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\rresourceNames\x12l\n" +
-	"\x12ruleWithOperations\x18\x02 \x01(\v24.keelson.admissionregistration.v1.RuleWithOperationsB\x06\xaa\xd4\x18\x02\b\x01R\x12ruleWithOperations\"\xaa\x01\n" +
+	"\x12ruleWithOperations\x18\x02 \x01(\v24.keelson.admissionregistration.v1.RuleWithOperationsB\x06\xaa\xd4\x18\x02\b\x01R\x12ruleWithOperations:\x04\xb8\xd4\x18\x01\"\xaa\x01\n" +
 	"\x12RuleWithOperations\x12P\n" +
 	"\n" +
 	"operations\x18\x01 \x03(\tB0\xaa\xd4\x18,2\x01*2\x06CREATE2\x06UPDATE2\x06DELETE2\aCONNECTr\x06atomicR\n" +
@@ -816,12 +816,12 @@ const file_keelson_admissionregistration_v1_mutating_admission_policy_proto_rawD
 	"\tresources\x18\x03 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\tresources\x127\n" +
 	"\x05scope\x18\x04 \x01(\tB\x1c\xaa\xd4\x18\x182\aCluster2\n" +
 	"Namespaced2\x01*H\x00R\x05scope\x88\x01\x01B\b\n" +
-	"\x06_scope\"R\n" +
+	"\x06_scope\"X\n" +
 	"\bVariable\x12\x1c\n" +
 	"\x04Name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x12(\n" +
 	"\n" +
 	"Expression\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\n" +
-	"expression\"\x82\x02\n" +
+	"expression:\x04\xb8\xd4\x18\x01\"\x82\x02\n" +
 	"\bMutation\x12E\n" +
 	"\tpatchType\x18\x02 \x01(\tB'\xaa\xd4\x18#\x10\x01\x18\x012\x12ApplyConfiguration2\tJSONPatchR\tpatchType\x12d\n" +
 	"\x12applyConfiguration\x18\x03 \x01(\v24.keelson.admissionregistration.v1.ApplyConfigurationR\x12applyConfiguration\x12I\n" +

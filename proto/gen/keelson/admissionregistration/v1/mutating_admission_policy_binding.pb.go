@@ -269,12 +269,12 @@ const file_keelson_admissionregistration_v1_mutating_admission_policy_binding_pr
 	"policyName\x18\x01 \x01(\tR\n" +
 	"policyName\x12F\n" +
 	"\bparamRef\x18\x02 \x01(\v2*.keelson.admissionregistration.v1.ParamRefR\bparamRef\x12X\n" +
-	"\x0ematchResources\x18\x03 \x01(\v20.keelson.admissionregistration.v1.MatchResourcesR\x0ematchResources\"\xd3\x01\n" +
+	"\x0ematchResources\x18\x03 \x01(\v20.keelson.admissionregistration.v1.MatchResourcesR\x0ematchResources\"\xd9\x01\n" +
 	"\bParamRef\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12:\n" +
 	"\bselector\x18\x03 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorR\bselector\x12=\n" +
-	"\x17parameterNotFoundAction\x18\x04 \x01(\tH\x00R\x17parameterNotFoundAction\x88\x01\x01B\x1a\n" +
+	"\x17parameterNotFoundAction\x18\x04 \x01(\tH\x00R\x17parameterNotFoundAction\x88\x01\x01:\x04\xb8\xd4\x18\x01B\x1a\n" +
 	"\x18_parameterNotFoundAction\"\xc5\x01\n" +
 	"\"MutatingAdmissionPolicyBindingList\x12=\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x19.keelson.meta.v1.ListMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12`\n" +

@@ -356,7 +356,7 @@ const file_keelson_autoscaling_v1_horizontal_pod_autoscaler_proto_rawDesc = "" +
 	"\vmaxReplicas\x18\x03 \x01(\x05B\f\xaa\xd4\x18\b\x10\x01\x18\x01 \x018\x01R\vmaxReplicas\x12K\n" +
 	"\x1etargetCPUUtilizationPercentage\x18\x04 \x01(\x05H\x01R\x1etargetCPUUtilizationPercentage\x88\x01\x01B\x0e\n" +
 	"\f_minReplicasB!\n" +
-	"\x1f_targetCPUUtilizationPercentage\"}\n" +
+	"\x1f_targetCPUUtilizationPercentage\"\x83\x01\n" +
 	"\x1bCrossVersionObjectReference\x12\x1e\n" +
 	"\x04kind\x18\x01 \x01(\tB\n" +
 	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04kind\x12\x1e\n" +
@@ -364,7 +364,7 @@ const file_keelson_autoscaling_v1_horizontal_pod_autoscaler_proto_rawDesc = "" +
 	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04name\x12\x1e\n" +
 	"\n" +
 	"apiVersion\x18\x03 \x01(\tR\n" +
-	"apiVersion\"\x83\x03\n" +
+	"apiVersion:\x04\xb8\xd4\x18\x01\"\x83\x03\n" +
 	"\x1dHorizontalPodAutoscalerStatus\x123\n" +
 	"\x12observedGeneration\x18\x01 \x01(\x03H\x00R\x12observedGeneration\x88\x01\x01\x12;\n" +
 	"\rlastScaleTime\x18\x02 \x01(\v2\x15.keelson.meta.v1.TimeR\rlastScaleTime\x122\n" +

@@ -838,12 +838,12 @@ const file_keelson_core_v1_affinity_proto_rawDesc = "" +
 	"\x0fpodAntiAffinity\x18\x03 \x01(\v2 .keelson.core.v1.PodAntiAffinityR\x0fpodAntiAffinity\"\xb9\x02\n" +
 	"\fNodeAffinity\x12\x85\x01\n" +
 	".requiredDuringSchedulingIgnoredDuringExecution\x18\x01 \x01(\v2\x1d.keelson.core.v1.NodeSelectorR.requiredDuringSchedulingIgnoredDuringExecution\x12\xa0\x01\n" +
-	"/preferredDuringSchedulingIgnoredDuringExecution\x18\x02 \x03(\v2(.keelson.core.v1.PreferredSchedulingTermB\f\xaa\xd4\x18\br\x06atomicR/preferredDuringSchedulingIgnoredDuringExecution\"q\n" +
+	"/preferredDuringSchedulingIgnoredDuringExecution\x18\x02 \x03(\v2(.keelson.core.v1.PreferredSchedulingTermB\f\xaa\xd4\x18\br\x06atomicR/preferredDuringSchedulingIgnoredDuringExecution\"w\n" +
 	"\fNodeSelector\x12a\n" +
-	"\x11nodeSelectorTerms\x18\x01 \x03(\v2!.keelson.core.v1.NodeSelectorTermB\x10\xaa\xd4\x18\f\x10\x02\x18\x01r\x06atomicR\x11nodeSelectorTerms\"\xd0\x01\n" +
+	"\x11nodeSelectorTerms\x18\x01 \x03(\v2!.keelson.core.v1.NodeSelectorTermB\x10\xaa\xd4\x18\f\x10\x02\x18\x01r\x06atomicR\x11nodeSelectorTerms:\x04\xb8\xd4\x18\x01\"\xd6\x01\n" +
 	"\x10NodeSelectorTerm\x12b\n" +
 	"\x10matchExpressions\x18\x01 \x03(\v2(.keelson.core.v1.NodeSelectorRequirementB\f\xaa\xd4\x18\br\x06atomicR\x10matchExpressions\x12X\n" +
-	"\vmatchFields\x18\x02 \x03(\v2(.keelson.core.v1.NodeSelectorRequirementB\f\xaa\xd4\x18\br\x06atomicR\vmatchFields\"\xaa\x01\n" +
+	"\vmatchFields\x18\x02 \x03(\v2(.keelson.core.v1.NodeSelectorRequirementB\f\xaa\xd4\x18\br\x06atomicR\vmatchFields:\x04\xb8\xd4\x18\x01\"\xaa\x01\n" +
 	"\x17NodeSelectorRequirement\x12\x1a\n" +
 	"\x03key\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x03key\x12M\n" +
 	"\boperator\x18\x02 \x01(\tB1\xaa\xd4\x18-\x10\x01\x18\x012\x02In2\x05NotIn2\x06Exists2\fDoesNotExist2\x02Gt2\x02LtR\boperator\x12$\n" +

@@ -337,18 +337,18 @@ const file_keelson_core_v1_endpoints_proto_rawDesc = "" +
 	"\x0eEndpointSubset\x12L\n" +
 	"\taddresses\x18\x01 \x03(\v2 .keelson.core.v1.EndpointAddressB\f\xaa\xd4\x18\br\x06atomicR\taddresses\x12\\\n" +
 	"\x11notReadyAddresses\x18\x02 \x03(\v2 .keelson.core.v1.EndpointAddressB\f\xaa\xd4\x18\br\x06atomicR\x11notReadyAddresses\x12A\n" +
-	"\x05ports\x18\x03 \x03(\v2\x1d.keelson.core.v1.EndpointPortB\f\xaa\xd4\x18\br\x06atomicR\x05ports\"\xb5\x01\n" +
+	"\x05ports\x18\x03 \x03(\v2\x1d.keelson.core.v1.EndpointPortB\f\xaa\xd4\x18\br\x06atomicR\x05ports\"\xbb\x01\n" +
 	"\x0fEndpointAddress\x12\x18\n" +
 	"\x02ip\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x02ip\x12\x1a\n" +
 	"\bhostname\x18\x03 \x01(\tR\bhostname\x12\x1f\n" +
 	"\bnodeName\x18\x04 \x01(\tH\x00R\bnodeName\x88\x01\x01\x12>\n" +
-	"\ttargetRef\x18\x02 \x01(\v2 .keelson.core.v1.ObjectReferenceR\ttargetRefB\v\n" +
-	"\t_nodeName\"\xb0\x01\n" +
+	"\ttargetRef\x18\x02 \x01(\v2 .keelson.core.v1.ObjectReferenceR\ttargetRef:\x04\xb8\xd4\x18\x01B\v\n" +
+	"\t_nodeName\"\xb6\x01\n" +
 	"\fEndpointPort\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
 	"\x04port\x18\x02 \x01(\x05B\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04port\x127\n" +
 	"\bprotocol\x18\x03 \x01(\tB\x1b\xaa\xd4\x18\x17*\x05\"TCP\"2\x03TCP2\x03UDP2\x04SCTPR\bprotocol\x12%\n" +
-	"\vappProtocol\x18\x04 \x01(\tH\x00R\vappProtocol\x88\x01\x01B\x0e\n" +
+	"\vappProtocol\x18\x04 \x01(\tH\x00R\vappProtocol\x88\x01\x01:\x04\xb8\xd4\x18\x01B\x0e\n" +
 	"\f_appProtocol\"\x8a\x01\n" +
 	"\rEndpointsList\x12=\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x19.keelson.meta.v1.ListMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12:\n" +

@@ -603,9 +603,9 @@ var File_keelson_core_v1_reference_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_reference_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkeelson/core/v1/reference.proto\x12\x0fkeelson.core.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a keelson/options/v1/options.proto\"4\n" +
+	"\x1fkeelson/core/v1/reference.proto\x12\x0fkeelson.core.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a keelson/options/v1/options.proto\":\n" +
 	"\x14LocalObjectReference\x12\x1c\n" +
-	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04*\x02\"\"R\x04name\"\xd1\x01\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04*\x02\"\"R\x04name:\x04\xb8\xd4\x18\x01\"\xd7\x01\n" +
 	"\x0fObjectReference\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x12\n" +
@@ -615,14 +615,14 @@ const file_keelson_core_v1_reference_proto_rawDesc = "" +
 	"apiVersion\x18\x05 \x01(\tR\n" +
 	"apiVersion\x12(\n" +
 	"\x0fresourceVersion\x18\x06 \x01(\tR\x0fresourceVersion\x12\x1c\n" +
-	"\tfieldPath\x18\a \x01(\tR\tfieldPath\"C\n" +
+	"\tfieldPath\x18\a \x01(\tR\tfieldPath:\x04\xb8\xd4\x18\x01\"I\n" +
 	"\x0fSecretReference\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
-	"\tnamespace\x18\x02 \x01(\tR\tnamespace\"\x8d\x01\n" +
+	"\tnamespace\x18\x02 \x01(\tR\tnamespace:\x04\xb8\xd4\x18\x01\"\x93\x01\n" +
 	"\x19TypedLocalObjectReference\x12'\n" +
 	"\bapiGroup\x18\x01 \x01(\tB\x06\xaa\xd4\x18\x02\x10\x02H\x00R\bapiGroup\x88\x01\x01\x12\x1c\n" +
 	"\x04kind\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04kind\x12\x1c\n" +
-	"\x04name\x18\x03 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04nameB\v\n" +
+	"\x04name\x18\x03 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name:\x04\xb8\xd4\x18\x01B\v\n" +
 	"\t_apiGroup\"\xb9\x01\n" +
 	"\x14TypedObjectReference\x12'\n" +
 	"\bapiGroup\x18\x01 \x01(\tB\x06\xaa\xd4\x18\x02\x10\x02H\x00R\bapiGroup\x88\x01\x01\x12\x1c\n" +
@@ -631,14 +631,14 @@ const file_keelson_core_v1_reference_proto_rawDesc = "" +
 	"\tnamespace\x18\x04 \x01(\tH\x01R\tnamespace\x88\x01\x01B\v\n" +
 	"\t_apiGroupB\f\n" +
 	"\n" +
-	"_namespace\"]\n" +
+	"_namespace\"c\n" +
 	"\x13ObjectFieldSelector\x12\x1e\n" +
 	"\n" +
 	"apiVersion\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12&\n" +
-	"\tfieldPath\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\tfieldPath\"\x8d\x01\n" +
+	"\tfieldPath\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\tfieldPath:\x04\xb8\xd4\x18\x01\"\x93\x01\n" +
 	"\x14TopologySelectorTerm\x12u\n" +
-	"\x15matchLabelExpressions\x18\x01 \x03(\v21.keelson.core.v1.TopologySelectorLabelRequirementB\f\xaa\xd4\x18\br\x06atomicR\x15matchLabelExpressions\"h\n" +
+	"\x15matchLabelExpressions\x18\x01 \x03(\v21.keelson.core.v1.TopologySelectorLabelRequirementB\f\xaa\xd4\x18\br\x06atomicR\x15matchLabelExpressions:\x04\xb8\xd4\x18\x01\"h\n" +
 	" TopologySelectorLabelRequirement\x12\x1a\n" +
 	"\x03key\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x03key\x12(\n" +
 	"\x06values\x18\x02 \x03(\tB\x10\xaa\xd4\x18\f\x10\x02\x18\x01r\x06atomicR\x06values\"\xa9\x03\n" +

@@ -369,9 +369,9 @@ const file_keelson_core_v1_resource_quota_proto_rawDesc = "" +
 	"\rscopeSelector\x18\x03 \x01(\v2\x1e.keelson.core.v1.ScopeSelectorR\rscopeSelector\x1aR\n" +
 	"\tHardEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12/\n" +
-	"\x05value\x18\x02 \x01(\v2\x19.keelson.meta.v1.QuantityR\x05value:\x028\x01\"}\n" +
+	"\x05value\x18\x02 \x01(\v2\x19.keelson.meta.v1.QuantityR\x05value:\x028\x01\"\x83\x01\n" +
 	"\rScopeSelector\x12l\n" +
-	"\x10matchExpressions\x18\x01 \x03(\v22.keelson.core.v1.ScopedResourceSelectorRequirementB\f\xaa\xd4\x18\br\x06atomicR\x10matchExpressions\"\xb3\x02\n" +
+	"\x10matchExpressions\x18\x01 \x03(\v22.keelson.core.v1.ScopedResourceSelectorRequirementB\f\xaa\xd4\x18\br\x06atomicR\x10matchExpressions:\x04\xb8\xd4\x18\x01\"\xb3\x02\n" +
 	"!ScopedResourceSelectorRequirement\x12\xa0\x01\n" +
 	"\tscopeName\x18\x01 \x01(\tB\x81\x01\xaa\xd4\x18}\x10\x01\x18\x012\vTerminating2\x0eNotTerminating2\n" +
 	"BestEffort2\rNotBestEffort2\rPriorityClass2\x19CrossNamespacePodAffinity2\x15VolumeAttributesClassR\tscopeName\x12E\n" +

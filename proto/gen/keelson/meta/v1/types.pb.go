@@ -1603,7 +1603,7 @@ const file_keelson_meta_v1_types_proto_rawDesc = "" +
 	"\x10AnnotationsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x1d\n" +
-	"\x1b_deletionGracePeriodSeconds\"\x9a\x02\n" +
+	"\x1b_deletionGracePeriodSeconds\"\xa0\x02\n" +
 	"\x0eOwnerReference\x12*\n" +
 	"\n" +
 	"apiVersion\x18\x05 \x01(\tB\n" +
@@ -1618,7 +1618,7 @@ const file_keelson_meta_v1_types_proto_rawDesc = "" +
 	"\n" +
 	"controller\x18\x06 \x01(\bH\x00R\n" +
 	"controller\x88\x01\x01\x123\n" +
-	"\x12blockOwnerDeletion\x18\a \x01(\bH\x01R\x12blockOwnerDeletion\x88\x01\x01B\r\n" +
+	"\x12blockOwnerDeletion\x18\a \x01(\bH\x01R\x12blockOwnerDeletion\x88\x01\x01:\x04\xb8\xd4\x18\x01B\r\n" +
 	"\v_controllerB\x15\n" +
 	"\x13_blockOwnerDeletion\"\x98\x02\n" +
 	"\x12ManagedFieldsEntry\x12\x18\n" +
@@ -1641,13 +1641,13 @@ const file_keelson_meta_v1_types_proto_rawDesc = "" +
 	"\tshardInfo\x18\x05 \x01(\v2\x1a.keelson.meta.v1.ShardInfoR\tshardInfoB\x15\n" +
 	"\x13_remainingItemCount\"1\n" +
 	"\tShardInfo\x12$\n" +
-	"\bselector\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\bselector\"\x87\x02\n" +
+	"\bselector\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\bselector\"\x8d\x02\n" +
 	"\rLabelSelector\x12Q\n" +
 	"\vmatchLabels\x18\x01 \x03(\v2/.keelson.meta.v1.LabelSelector.MatchLabelsEntryR\vmatchLabels\x12c\n" +
 	"\x10matchExpressions\x18\x02 \x03(\v2).keelson.meta.v1.LabelSelectorRequirementB\f\xaa\xd4\x18\br\x06atomicR\x10matchExpressions\x1a>\n" +
 	"\x10MatchLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x82\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\x04\xb8\xd4\x18\x01\"\x82\x01\n" +
 	"\x18LabelSelectorRequirement\x12\x1a\n" +
 	"\x03key\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x03key\x12$\n" +
 	"\boperator\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\boperator\x12$\n" +

@@ -842,10 +842,10 @@ const file_keelson_networking_v1_ingress_proto_rawDesc = "" +
 	"\bresource\x18\x03 \x01(\v2*.keelson.core.v1.TypedLocalObjectReferenceR\bresource\"|\n" +
 	"\x15IngressServiceBackend\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x12E\n" +
-	"\x04port\x18\x02 \x01(\v2).keelson.networking.v1.ServiceBackendPortB\x06\xaa\xd4\x18\x02\x10\x01R\x04port\"@\n" +
+	"\x04port\x18\x02 \x01(\v2).keelson.networking.v1.ServiceBackendPortB\x06\xaa\xd4\x18\x02\x10\x01R\x04port\"F\n" +
 	"\x12ServiceBackendPort\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
-	"\x06number\x18\x02 \x01(\x05R\x06number\"P\n" +
+	"\x06number\x18\x02 \x01(\x05R\x06number:\x04\xb8\xd4\x18\x01\"P\n" +
 	"\n" +
 	"IngressTLS\x12\"\n" +
 	"\x05hosts\x18\x01 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\x05hosts\x12\x1e\n" +

@@ -779,6 +779,14 @@ var file_keelson_options_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 		Filename:      "keelson/options/v1/options.proto",
 	},
 	{
+		ExtendedType:  (*descriptorpb.MessageOptions)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         50503,
+		Name:          "keelson.options.v1.atomic",
+		Tag:           "varint,50503,opt,name=atomic",
+		Filename:      "keelson/options/v1/options.proto",
+	},
+	{
 		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
 		ExtensionType: (*Field)(nil),
 		Field:         50501,
@@ -806,6 +814,10 @@ var (
 	//
 	// optional keelson.options.v1.JSONForm json_form = 50502;
 	E_JsonForm = &file_keelson_options_v1_options_proto_extTypes[2]
+	// Server-side apply owns objects of the message as a whole, not their fields.
+	//
+	// optional bool atomic = 50503;
+	E_Atomic = &file_keelson_options_v1_options_proto_extTypes[3]
 )
 
 // Extension fields to descriptorpb.FieldOptions.
@@ -813,7 +825,7 @@ var (
 	// What the schema engine knows of the field.
 	//
 	// optional keelson.options.v1.Field field = 50501;
-	E_Field = &file_keelson_options_v1_options_proto_extTypes[3]
+	E_Field = &file_keelson_options_v1_options_proto_extTypes[4]
 )
 
 var File_keelson_options_v1_options_proto protoreflect.FileDescriptor
@@ -909,7 +921,8 @@ const file_keelson_options_v1_options_proto_rawDesc = "" +
 	":e\n" +
 	"\rgroup_version\x12\x1c.google.protobuf.FileOptions\x18Ŋ\x03 \x01(\v2 .keelson.options.v1.GroupVersionR\fgroupVersion:[\n" +
 	"\bresource\x12\x1f.google.protobuf.MessageOptions\x18Ŋ\x03 \x01(\v2\x1c.keelson.options.v1.ResourceR\bresource:\\\n" +
-	"\tjson_form\x12\x1f.google.protobuf.MessageOptions\x18Ɗ\x03 \x01(\x0e2\x1c.keelson.options.v1.JSONFormR\bjsonForm:P\n" +
+	"\tjson_form\x12\x1f.google.protobuf.MessageOptions\x18Ɗ\x03 \x01(\x0e2\x1c.keelson.options.v1.JSONFormR\bjsonForm:9\n" +
+	"\x06atomic\x12\x1f.google.protobuf.MessageOptions\x18Ǌ\x03 \x01(\bR\x06atomic:P\n" +
 	"\x05field\x12\x1d.google.protobuf.FieldOptions\x18Ŋ\x03 \x01(\v2\x19.keelson.options.v1.FieldR\x05fieldB\xd3\x01\n" +
 	"\x16com.keelson.options.v1B\fOptionsProtoP\x01ZAgithub.com/keelson/keelson/proto/gen/keelson/options/v1;optionsv1\xa2\x02\x03KOX\xaa\x02\x12Keelson.Options.V1\xca\x02\x12Keelson\\Options\\V1\xe2\x02\x1eKeelson\\Options\\V1\\GPBMetadata\xea\x02\x14Keelson::Options::V1b\x06proto3"
 
@@ -946,15 +959,16 @@ var file_keelson_options_v1_options_proto_depIdxs = []int32{
 	7,  // 3: keelson.options.v1.group_version:extendee -> google.protobuf.FileOptions
 	8,  // 4: keelson.options.v1.resource:extendee -> google.protobuf.MessageOptions
 	8,  // 5: keelson.options.v1.json_form:extendee -> google.protobuf.MessageOptions
-	9,  // 6: keelson.options.v1.field:extendee -> google.protobuf.FieldOptions
-	2,  // 7: keelson.options.v1.group_version:type_name -> keelson.options.v1.GroupVersion
-	3,  // 8: keelson.options.v1.resource:type_name -> keelson.options.v1.Resource
-	1,  // 9: keelson.options.v1.json_form:type_name -> keelson.options.v1.JSONForm
-	6,  // 10: keelson.options.v1.field:type_name -> keelson.options.v1.Field
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	7,  // [7:11] is the sub-list for extension type_name
-	3,  // [3:7] is the sub-list for extension extendee
+	8,  // 6: keelson.options.v1.atomic:extendee -> google.protobuf.MessageOptions
+	9,  // 7: keelson.options.v1.field:extendee -> google.protobuf.FieldOptions
+	2,  // 8: keelson.options.v1.group_version:type_name -> keelson.options.v1.GroupVersion
+	3,  // 9: keelson.options.v1.resource:type_name -> keelson.options.v1.Resource
+	1,  // 10: keelson.options.v1.json_form:type_name -> keelson.options.v1.JSONForm
+	6,  // 11: keelson.options.v1.field:type_name -> keelson.options.v1.Field
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	8,  // [8:12] is the sub-list for extension type_name
+	3,  // [3:8] is the sub-list for extension extendee
 	0,  // [0:3] is the sub-list for field type_name
 }
 
@@ -971,7 +985,7 @@ func file_keelson_options_v1_options_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keelson_options_v1_options_proto_rawDesc), len(file_keelson_options_v1_options_proto_rawDesc)),
 			NumEnums:      2,
 			NumMessages:   5,
-			NumExtensions: 4,
+			NumExtensions: 5,
 			NumServices:   0,
 		},
 		GoTypes:           file_keelson_options_v1_options_proto_goTypes,
