@@ -5,6 +5,7 @@ package media
 import (
 	"mime"
 	"net/http"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -109,6 +110,24 @@ func Negotiate(r *http.Request, want Want) (a Accepted, ok bool) {
 			continue // tables have no protobuf form
 		}
 		return a, true
+	}
+	return Accepted{}, false
+}
+
+// NegotiateAs is Negotiate for an endpoint whose other representation is a document of its own kind, in one of several
+// versions of a group: ViewVersion is set where the client prefers it.
+func NegotiateAs(r *http.Request, formats []Format, group, kind string, versions ...string) (a Accepted, ok bool) {
+	for _, c := range parseAccept(strings.Join(r.Header.Values("Accept"), ",")) {
+		format, ok := c.format(formats)
+		if !ok {
+			continue
+		}
+		if c.params["as"] == "" {
+			return Accepted{Format: format, Params: c.params}, true
+		}
+		if c.params["as"] == kind && c.params["g"] == group && slices.Contains(versions, c.params["v"]) {
+			return Accepted{Format: format, ViewVersion: c.params["v"], Params: c.params}, true
+		}
 	}
 	return Accepted{}, false
 }

@@ -29,6 +29,8 @@ type Writer struct {
 	Accept media.Accepted
 	// Pretty asks for indented JSON.
 	Pretty bool
+	// ContentParams are appended to the answer's content type.
+	ContentParams string
 }
 
 // New returns a writer of the client's preferred representation, or 406.
@@ -150,7 +152,7 @@ func (w *Writer) bytes(code int, contentType string, b []byte) error {
 // start writes the header; size -1 is unknown.
 func (w *Writer) start(code int, contentType string, size int) {
 	h := w.Header()
-	h.Set("Content-Type", contentType)
+	h.Set("Content-Type", contentType+w.ContentParams)
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "no-cache, private")
 	}

@@ -162,3 +162,6 @@ func sizes(r io.Reader, out chan<- Size, done <-chan struct{}) {
 func isWebSocket(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
+
+// Requested tells whether the request asks for an upgrade that Accept takes.
+func Requested(r *http.Request) bool { return isWebSocket(r) || isSPDY(r) }

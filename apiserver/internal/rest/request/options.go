@@ -1,0 +1,222 @@
+package request
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/keelson/keelson/proto/apierrors"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+)
+
+const metaGroup = "meta.k8s.io"
+
+// maxManager is the longest name of a field manager in bytes.
+const maxManager = 128
+
+// problems gathers what is wrong with the options of one request, to be told at once.
+type problems []*metav1.StatusCause
+
+func (p *problems) add(reason, field, message string) {
+	*p = append(*p, &metav1.StatusCause{Reason: reason, Field: field, Message: message})
+}
+
+func (p *problems) unsupported(field, value string, supported ...string) {
+	quoted := make([]string, len(supported))
+	for i, s := range supported {
+		quoted[i] = strconv.Quote(s)
+	}
+	p.add(apierrors.CauseFieldNotSupported, field, fmt.Sprintf("Unsupported value: %q: supported values: %s", value, strings.Join(quoted, ", ")))
+}
+
+func (p problems) err(kind string) error {
+	if len(p) == 0 {
+		return nil
+	}
+	return apierrors.NewInvalid(metaGroup, kind, "", p)
+}
+
+// Write reads the options of a create, update or patch. kind names them in errors: "CreateOptions".
+func Write(r *http.Request, kind string) (*resourcev1.WriteOptions, error) {
+	q := r.URL.Query()
+	var bad problems
+	o := &resourcev1.WriteOptions{
+		DryRun:          dryRun(q["dryRun"], &bad),
+		FieldManager:    q.Get("fieldManager"),
+		FieldValidation: q.Get("fieldValidation"),
+	}
+	switch o.FieldValidation {
+	case "":
+		o.FieldValidation = "Warn"
+	case "Ignore", "Warn", "Strict":
+	default:
+		bad.unsupported("fieldValidation", o.FieldValidation, "Ignore", "Warn", "Strict")
+	}
+	switch {
+	case len(o.FieldManager) > maxManager:
+		bad.add(apierrors.CauseFieldInvalid, "fieldManager", fmt.Sprintf("Too long: may not be more than %d bytes", maxManager))
+	case strings.ContainsFunc(o.FieldManager, func(c rune) bool { return !unicode.IsPrint(c) }):
+		bad.add(apierrors.CauseFieldInvalid, "fieldManager", fmt.Sprintf("Invalid value: %q: should only contain printable characters", o.FieldManager))
+	}
+	return o, bad.err(kind)
+}
+
+// dryRun reads the list of stages that are to be left out; only all of them is known.
+func dryRun(values []string, bad *problems) bool {
+	for _, v := range values {
+		if v != "All" {
+			bad.unsupported("dryRun", v, "All")
+		}
+	}
+	return len(values) > 0
+}
+
+// Manager is the field manager of a request that names none: the program in its User-Agent.
+func Manager(userAgent string) string {
+	name, _, _ := strings.Cut(userAgent, "/")
+	name = strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return -1
+	}, name)
+	if len(name) > maxManager {
+		name = strings.ToValidUTF8(name[:maxManager], "")
+	}
+	return name
+}
+
+// Patch reads the options of a patch: those of every write, and force.
+func Patch(r *http.Request, apply bool) (o *resourcev1.WriteOptions, force bool, err error) {
+	o, err = Write(r, "PatchOptions")
+	if err != nil {
+		return nil, false, err
+	}
+	q := r.URL.Query()
+	force = boolean(q.Get("force"), q.Has("force"))
+	var bad problems
+	switch {
+	case apply && o.FieldManager == "":
+		bad.add(apierrors.CauseFieldRequired, "fieldManager", "Required value: is required for apply patch")
+	case !apply && q.Has("force"):
+		bad.add(apierrors.CauseFieldForbidden, "force", "Forbidden: may not be specified for non-apply patch")
+	}
+	return o, force, bad.err("PatchOptions")
+}
+
+// List reads the options of a list.
+func List(r *http.Request, sel *resourcev1.Selection) (*resourcev1.ListRequest, error) {
+	q := r.URL.Query()
+	selectors(q, sel)
+	o := &resourcev1.ListRequest{Selection: sel, ResourceVersion: q.Get("resourceVersion"),
+		ResourceVersionMatch: q.Get("resourceVersionMatch"), ContinueToken: q.Get("continue")}
+	var err error
+	if o.Limit, err = integer(q, "limit"); err != nil {
+		return nil, err
+	}
+	var bad problems
+	if q.Has("sendInitialEvents") {
+		bad.add(apierrors.CauseFieldForbidden, "sendInitialEvents", "Forbidden: sendInitialEvents is forbidden for list")
+	}
+	switch match := o.ResourceVersionMatch; {
+	case match == "":
+	case o.ContinueToken != "":
+		bad.add(apierrors.CauseFieldForbidden, "resourceVersionMatch", "Forbidden: resourceVersionMatch is forbidden when continue is provided")
+	case o.ResourceVersion == "":
+		bad.add(apierrors.CauseFieldForbidden, "resourceVersionMatch", "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided")
+	case match != "Exact" && match != "NotOlderThan":
+		bad.unsupported("resourceVersionMatch", match, "Exact", "NotOlderThan")
+	case match == "Exact" && o.ResourceVersion == "0":
+		bad.add(apierrors.CauseFieldForbidden, "resourceVersionMatch", `Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"`)
+	}
+	return o, bad.err("ListOptions")
+}
+
+// Watch reads the options of a watch.
+func Watch(r *http.Request, sel *resourcev1.Selection) (*resourcev1.WatchOpen, error) {
+	q := r.URL.Query()
+	selectors(q, sel)
+	o := &resourcev1.WatchOpen{Selection: sel, ResourceVersion: q.Get("resourceVersion"),
+		ResourceVersionMatch: q.Get("resourceVersionMatch"),
+		AllowBookmarks:       boolean(q.Get("allowWatchBookmarks"), q.Has("allowWatchBookmarks")),
+		SendInitialEvents:    boolean(q.Get("sendInitialEvents"), q.Has("sendInitialEvents"))}
+	var err error
+	if o.TimeoutSeconds, err = integer(q, "timeoutSeconds"); err != nil {
+		return nil, err
+	}
+	var bad problems
+	switch match := o.ResourceVersionMatch; {
+	case !q.Has("sendInitialEvents"):
+		if match != "" {
+			bad.add(apierrors.CauseFieldForbidden, "resourceVersionMatch", "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
+		}
+	case match == "":
+		bad.add(apierrors.CauseFieldForbidden, "resourceVersionMatch", "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
+	case match != "NotOlderThan":
+		bad.unsupported("resourceVersionMatch", match, "NotOlderThan")
+	}
+	if q.Has("continue") && q.Get("continue") != "" {
+		bad.add(apierrors.CauseFieldForbidden, "continue", "Forbidden: continue is not allowed for watch requests")
+	}
+	return o, bad.err("ListOptions")
+}
+
+func selectors(q url.Values, sel *resourcev1.Selection) {
+	sel.LabelSelector, sel.FieldSelector = q.Get("labelSelector"), q.Get("fieldSelector")
+}
+
+// Delete reads the options of a deletion from the query; a body takes their place.
+func Delete(q url.Values) (*metav1.DeleteOptions, error) {
+	o := &metav1.DeleteOptions{DryRun: slices.Clone(q["dryRun"])}
+	if q.Has("gracePeriodSeconds") {
+		n, err := integer(q, "gracePeriodSeconds")
+		if err != nil {
+			return nil, err
+		}
+		o.GracePeriodSeconds = &n
+	}
+	if q.Has("orphanDependents") {
+		o.OrphanDependents = proto.Bool(boolean(q.Get("orphanDependents"), true))
+	}
+	if q.Has("propagationPolicy") {
+		o.PropagationPolicy = proto.String(q.Get("propagationPolicy"))
+	}
+	return o, nil
+}
+
+// CheckDelete refuses deletion options that contradict themselves.
+func CheckDelete(o *metav1.DeleteOptions) error {
+	var bad problems
+	dryRun(o.GetDryRun(), &bad)
+	if o.PropagationPolicy != nil {
+		switch p := o.GetPropagationPolicy(); p {
+		case "Foreground", "Background", "Orphan":
+		default:
+			bad.unsupported("propagationPolicy", p, "Foreground", "Background", "Orphan")
+		}
+		if o.OrphanDependents != nil {
+			bad.add(apierrors.CauseFieldInvalid, "propagationPolicy", fmt.Sprintf(
+				"Invalid value: %q: orphanDependents and deletionPropagation cannot be both set", o.GetPropagationPolicy()))
+		}
+	}
+	return bad.err("DeleteOptions")
+}
+
+func integer(q url.Values, key string) (int64, error) {
+	v := q.Get(key)
+	if v == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil {
+		return 0, apierrors.NewBadRequest(err.Error())
+	}
+	return n, nil
+}
