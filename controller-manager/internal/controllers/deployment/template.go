@@ -1,0 +1,113 @@
+package deployment
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"maps"
+	"strconv"
+
+	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
+	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/keelson/keelson/controller-manager/internal/owner"
+	"github.com/keelson/keelson/controller-manager/internal/stamp"
+)
+
+// safe has no vowels and none of the digits that look like them, so that a hash never spells a word.
+const safe = "bcdfghjklmnpqrstvwxz2456789"
+
+// hash names a pod template. It only has to be the same for the same template: equality is always decided by
+// comparing templates, and collisions, which raises the number, gives a second template of the same hash another one.
+func hash(template *corev1.PodTemplateSpec, collisions int32) string {
+	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(template)
+	if err != nil {
+		// Only a string that is not UTF-8 can fail, and those never pass the API server.
+		raw = []byte(err.Error())
+	}
+	h := fnv.New32a()
+	h.Write(raw)
+	if collisions > 0 {
+		h.Write(binary.LittleEndian.AppendUint32(nil, uint32(collisions)))
+	}
+	digits := []byte(strconv.FormatUint(uint64(h.Sum32()), 10))
+	for i, c := range digits {
+		digits[i] = safe[int(c)%len(safe)]
+	}
+	return string(digits)
+}
+
+// sameTemplate compares two templates as users wrote them, without the hash that this controller adds.
+func sameTemplate(a, b *corev1.PodTemplateSpec) bool {
+	return proto.Equal(withoutHash(a), withoutHash(b))
+}
+
+func withoutHash(t *corev1.PodTemplateSpec) *corev1.PodTemplateSpec {
+	if _, ok := t.GetMetadata().GetLabels()[labelHash]; !ok && t.GetMetadata() != nil {
+		return t
+	}
+	// A shallow copy: only the metadata is changed.
+	meta := &metav1.ObjectMeta{}
+	if t.GetMetadata() != nil {
+		meta = proto.CloneOf(t.GetMetadata())
+	}
+	delete(meta.Labels, labelHash)
+	return &corev1.PodTemplateSpec{Metadata: meta, Spec: t.GetSpec()}
+}
+
+// findNew returns the ReplicaSet of the Deployment's current template: the oldest, should there be several.
+func findNew(d *appsv1.Deployment, sets []*appsv1.ReplicaSet) *appsv1.ReplicaSet {
+	var found *appsv1.ReplicaSet
+	for _, rs := range sets {
+		if !sameTemplate(rs.GetSpec().GetTemplate(), d.GetSpec().GetTemplate()) {
+			continue
+		}
+		if found == nil || older(rs, found) {
+			found = rs
+		}
+	}
+	return found
+}
+
+func older(a, b *appsv1.ReplicaSet) bool {
+	ta, tb := stamp.Time(a.GetMetadata().GetCreationTimestamp()), stamp.Time(b.GetMetadata().GetCreationTimestamp())
+	if ta.Equal(tb) {
+		return a.GetMetadata().GetName() < b.GetMetadata().GetName()
+	}
+	return ta.Before(tb)
+}
+
+// newSet makes the ReplicaSet of the current template, without replicas and annotations.
+func newSet(d *appsv1.Deployment) *appsv1.ReplicaSet {
+	sum := hash(d.GetSpec().GetTemplate(), d.GetStatus().GetCollisionCount())
+	template := proto.CloneOf(d.GetSpec().GetTemplate())
+	if template.Metadata == nil {
+		template.Metadata = &metav1.ObjectMeta{}
+	}
+	template.Metadata.Labels = withLabel(template.Metadata.Labels, sum)
+	selector := proto.CloneOf(d.GetSpec().GetSelector())
+	selector.MatchLabels = withLabel(selector.MatchLabels, sum)
+	return &appsv1.ReplicaSet{
+		Metadata: &metav1.ObjectMeta{
+			Namespace:       d.GetMetadata().GetNamespace(),
+			Name:            d.GetMetadata().GetName() + "-" + sum,
+			Labels:          maps.Clone(template.Metadata.Labels),
+			OwnerReferences: []*metav1.OwnerReference{owner.NewControllerRef("apps/v1", "Deployment", d.GetMetadata())},
+		},
+		Spec: &appsv1.ReplicaSetSpec{
+			Replicas:        proto.Int32(0),
+			MinReadySeconds: d.GetSpec().GetMinReadySeconds(),
+			Selector:        selector,
+			Template:        template,
+		},
+	}
+}
+
+func withLabel(labels map[string]string, sum string) map[string]string {
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[labelHash] = sum
+	return labels
+}

@@ -1,0 +1,83 @@
+package tainteviction
+
+import (
+	"time"
+
+	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+
+	"github.com/keelson/keelson/controller-manager/internal/nodestate"
+	"github.com/keelson/keelson/controller-manager/internal/podstate"
+	"github.com/keelson/keelson/controller-manager/internal/stamp"
+)
+
+const (
+	opExists    = "Exists"
+	opEqual     = "Equal"
+	opUnset     = ""
+	scheduled   = "PodScheduled"
+	reasonTaint = "DeletionByTaintManager"
+	message     = "Taint manager: deleting due to NoExecute taint"
+)
+
+// verdict is whether and when a pod has to go.
+type verdict struct {
+	evict bool
+	// at is when; in the past for at once.
+	at time.Time
+}
+
+// judge decides about a pod on a node with the given taints.
+func judge(pod *corev1.Pod, taints []*corev1.Taint) verdict {
+	var v verdict
+	bound := boundAt(pod)
+	for _, taint := range taints {
+		if taint.GetEffect() != nodestate.NoExecute {
+			continue
+		}
+		t := tolerating(pod.GetSpec().GetTolerations(), taint)
+		if t != nil && t.TolerationSeconds == nil {
+			continue
+		}
+		from := stamp.Time(taint.GetTimeAdded())
+		if bound.After(from) {
+			from = bound
+		}
+		at := from
+		if t != nil {
+			at = from.Add(time.Duration(max(t.GetTolerationSeconds(), 0)) * time.Second)
+		}
+		if !v.evict || at.Before(v.at) {
+			v = verdict{evict: true, at: at}
+		}
+	}
+	return v
+}
+
+// tolerating returns the first toleration that covers the taint, nil where there is none.
+func tolerating(tolerations []*corev1.Toleration, taint *corev1.Taint) *corev1.Toleration {
+	for _, t := range tolerations {
+		if t.GetEffect() != "" && t.GetEffect() != taint.GetEffect() {
+			continue
+		}
+		if t.GetKey() != "" && t.GetKey() != taint.GetKey() {
+			continue
+		}
+		switch t.GetOperator() {
+		case opExists:
+			return t
+		case opEqual, opUnset:
+			if t.GetKey() != "" && t.GetValue() == taint.GetValue() {
+				return t
+			}
+		}
+	}
+	return nil
+}
+
+// boundAt is when the pod came to its node.
+func boundAt(pod *corev1.Pod) time.Time {
+	if t := stamp.Time(podstate.Condition(pod, scheduled).GetLastTransitionTime()); !t.IsZero() {
+		return t
+	}
+	return stamp.Time(pod.GetMetadata().GetCreationTimestamp())
+}
