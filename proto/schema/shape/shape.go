@@ -18,6 +18,8 @@ type Message struct {
 	Desc protoreflect.MessageDescriptor
 	// Form says how the message is written where that is not an object; Fields then describes the wire form only.
 	Form optionsv1.JSONForm
+	// Atomic messages are owned as a whole in server-side apply.
+	Atomic bool
 	// Fields in the order of their numbers, inlined ones in the place of their parent.
 	Fields []*Field
 
@@ -53,7 +55,7 @@ func of(md protoreflect.MessageDescriptor) *Message {
 	if m, ok := messages[md.FullName()]; ok {
 		return m
 	}
-	m := &Message{Desc: md, Form: FormOf(md), byName: map[string]*Field{}}
+	m := &Message{Desc: md, Form: FormOf(md), Atomic: atomic(md), byName: map[string]*Field{}}
 	messages[md.FullName()] = m // before the fields: messages may be recursive
 	m.add(md, nil)
 	for _, f := range m.Fields {
@@ -136,3 +138,11 @@ func FormOf(md protoreflect.MessageDescriptor) optionsv1.JSONForm {
 	}
 	return optionsv1.JSONForm_JSON_FORM_UNSPECIFIED
 }
+
+func atomic(md protoreflect.MessageDescriptor) bool {
+	o := md.Options()
+	return o != nil && proto.GetExtension(o, optionsv1.E_Atomic).(bool)
+}
+
+// IsObject tells whether the message is a plain JSON object, and not one of the special forms.
+func (m *Message) IsObject() bool { return m.Form == optionsv1.JSONForm_JSON_FORM_UNSPECIFIED }

@@ -1,0 +1,147 @@
+package apply
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+)
+
+// Operations of a managed fields entry.
+const (
+	OperationApply  = "Apply"
+	OperationUpdate = "Update"
+	fieldsV1        = "FieldsV1"
+)
+
+// MaxUpdaters is how many entries of operation Update an object keeps; the oldest are put together as "ancient-changes".
+const MaxUpdaters = 10
+
+const ancient = "ancient-changes"
+
+// manager identifies an entry. Appliers are the same in every version.
+type manager struct{ name, operation, apiVersion, subresource string }
+
+// entry is a managed fields entry whose set is parsed when it is first needed.
+type entry struct {
+	manager
+	version string
+	time    *metav1.Time
+	raw     []byte
+	set     *fieldpath.Set
+}
+
+// decode reads managed fields. ok is false where they are malformed: ownership is then forgotten, as Kubernetes does.
+func decode(list []*metav1.ManagedFieldsEntry) (out []*entry, ok bool) {
+	for _, e := range list {
+		if e.Operation != OperationApply && e.Operation != OperationUpdate || e.ApiVersion == "" || e.FieldsType != fieldsV1 {
+			return nil, false
+		}
+		m := manager{e.Manager, e.Operation, e.ApiVersion, e.Subresource}
+		if e.Operation == OperationApply {
+			m.apiVersion = ""
+		}
+		raw := e.GetFieldsV1().GetRaw()
+		if len(raw) == 0 {
+			raw = []byte("{}")
+		}
+		out = append(out, &entry{manager: m, version: e.ApiVersion, time: e.Time, raw: raw})
+	}
+	return out, true
+}
+
+func (e *entry) fields() (*fieldpath.Set, error) {
+	if e.set == nil {
+		set := &fieldpath.Set{}
+		if err := set.FromJSON(bytes.NewReader(e.raw)); err != nil {
+			return nil, fmt.Errorf("managed fields of %q: %w", e.name, err)
+		}
+		e.set = set
+	}
+	return e.set, nil
+}
+
+func (e *entry) replace(set *fieldpath.Set) { e.set, e.raw = set, nil }
+
+// encode writes entries in Kubernetes' order: by operation, time, manager, version, subresource.
+func encode(list []*entry) ([]*metav1.ManagedFieldsEntry, error) {
+	slices.SortStableFunc(list, func(a, b *entry) int {
+		return cmp.Or(strings.Compare(a.operation, b.operation), cmp.Compare(a.time.GetSeconds(), b.time.GetSeconds()),
+			strings.Compare(a.name, b.name), strings.Compare(a.version, b.version), strings.Compare(a.subresource, b.subresource))
+	})
+	out := make([]*metav1.ManagedFieldsEntry, 0, len(list))
+	for _, e := range list {
+		if e.raw == nil {
+			raw, err := e.set.ToJSON()
+			if err != nil {
+				return nil, err
+			}
+			e.raw = raw
+		}
+		out = append(out, &metav1.ManagedFieldsEntry{Manager: e.name, Operation: e.operation, ApiVersion: e.version, Time: e.time,
+			FieldsType: fieldsV1, FieldsV1: &metav1.FieldsV1{Raw: e.raw}, Subresource: e.subresource})
+	}
+	return out, nil
+}
+
+func find(list []*entry, m manager) *entry {
+	for _, e := range list {
+		if e.manager == m {
+			return e
+		}
+	}
+	return nil
+}
+
+// limit puts the oldest update entries of each version together until at most MaxUpdaters are left.
+func limit(list []*entry) ([]*entry, error) {
+	var updaters []*entry
+	for _, e := range list {
+		if e.operation == OperationUpdate {
+			updaters = append(updaters, e)
+		}
+	}
+	count := len(updaters)
+	if count <= MaxUpdaters {
+		return list, nil
+	}
+	slices.SortStableFunc(updaters, func(a, b *entry) int {
+		return cmp.Or(cmp.Compare(a.time.GetSeconds(), b.time.GetSeconds()), strings.Compare(a.name, b.name))
+	})
+	first := map[string]*entry{}
+	for _, e := range updaters {
+		if count <= MaxUpdaters {
+			break
+		}
+		into := first[e.version]
+		if into == nil {
+			first[e.version] = e
+			e.manager = manager{name: ancient, operation: OperationUpdate, apiVersion: e.version}
+			continue
+		}
+		a, err := into.fields()
+		if err != nil {
+			return nil, err
+		}
+		b, err := e.fields()
+		if err != nil {
+			return nil, err
+		}
+		into.replace(a.Union(b))
+		into.time = e.time
+		list = slices.DeleteFunc(list, func(x *entry) bool { return x == e })
+		count--
+	}
+	return list, nil
+}
+
+func seconds(t time.Time) *metav1.Time {
+	s := t.Unix()
+	return &metav1.Time{Seconds: &s}
+}
