@@ -97,4 +97,3 @@ type Result struct {
 	// Warnings are for the user.
 	Warnings []string
 }
-

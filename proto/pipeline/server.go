@@ -2,85 +2,158 @@ package pipeline
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
 
+	"go.uber.org/zap"
+
+	"github.com/keelson/keelson/proto/apierrors"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+	"github.com/keelson/keelson/proto/pipeline/strategy"
+	"github.com/keelson/keelson/proto/pipeline/watchcache"
+	"github.com/keelson/keelson/proto/schema"
+)
+
+// Defaults of Config.
+const (
+	defaultMaxObjectBytes = 3 << 20
+	defaultWatchHistory   = 8192
+	defaultWatchBuffer    = 16384
+	defaultEventTTL       = time.Hour
 )
 
 // Server is the pipeline. All methods may be called concurrently; the caller's identity comes with the context
 // (package identity).
 type Server struct {
-	cfg Config
+	cfg       Config
+	log       *zap.Logger
+	cache     *watchcache.Cache
+	resources map[*schema.Kind]*resource
+	handlers  map[handlerKey]*strategy.Handler
+	admission []Admission
+	acks      acks
+
+	// background counts the goroutines that Close waits for.
+	background sync.WaitGroup
+	ctx        context.Context
+	cancel     context.CancelFunc
 }
 
-var errLater = errors.New("pipeline: not wired yet")
+type handlerKey struct{ group, resource, subresource string }
+
+// resource is a kind as the server serves it.
+type resource struct {
+	kind *schema.Kind
+	// storage is the kind in whose form objects are stored: kind itself but for second versions.
+	storage *schema.Kind
+	// objects is nil for kinds that are never stored.
+	objects *watchcache.Collection
+	hooks   strategy.Hooks
+	// ttl is how long objects live; 0 is for ever.
+	ttl time.Duration
+}
 
 // New returns a server that does not run yet: Start fills its caches.
-func New(cfg Config) (*Server, error) { return &Server{cfg: cfg}, nil }
+func New(cfg Config) (*Server, error) {
+	if cfg.Registry == nil || cfg.Store == nil {
+		return nil, fmt.Errorf("pipeline: a registry and a store are required")
+	}
+	setDefaults(&cfg)
+	s := &Server{cfg: cfg, log: cfg.Logger, resources: map[*schema.Kind]*resource{}, handlers: map[handlerKey]*strategy.Handler{}}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	stored := map[string]*schema.Kind{}
+	var kinds []*schema.Kind
+	for _, k := range cfg.Registry.Kinds() {
+		storage := cfg.Registry.Storage(k)
+		if k.Ephemeral || k.Descriptor == nil || stored[storage.StoragePath] != nil {
+			continue
+		}
+		stored[storage.StoragePath] = storage
+		kinds = append(kinds, storage)
+	}
+	s.cache = watchcache.New(watchcache.Config{
+		Store: cfg.Store, Kinds: kinds, History: cfg.WatchHistory, Buffer: cfg.WatchBuffer, Logger: cfg.Logger,
+	})
+	for _, k := range cfg.Registry.Kinds() {
+		r := &resource{kind: k, storage: cfg.Registry.Storage(k)}
+		if !k.Ephemeral && k.Descriptor != nil {
+			r.objects = s.cache.Collection(r.storage)
+		}
+		if r.storage.Kind == "Event" {
+			r.ttl = cfg.EventTTL
+		}
+		s.resources[k] = r
+	}
+	s.install()
+	return s, nil
+}
+
+func setDefaults(cfg *Config) {
+	if cfg.Logger == nil {
+		cfg.Logger = zap.NewNop()
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if !cfg.ClusterIPRange.IsValid() {
+		cfg.ClusterIPRange = netip.MustParsePrefix("10.96.0.0/16")
+	}
+	if cfg.NodePortRange == [2]int{} {
+		cfg.NodePortRange = [2]int{30000, 32767}
+	}
+	if cfg.EventTTL == 0 {
+		cfg.EventTTL = defaultEventTTL
+	}
+	if cfg.MaxObjectBytes == 0 {
+		cfg.MaxObjectBytes = defaultMaxObjectBytes
+	}
+	if cfg.WatchHistory == 0 {
+		cfg.WatchHistory = defaultWatchHistory
+	}
+	if cfg.WatchBuffer == 0 {
+		cfg.WatchBuffer = defaultWatchBuffer
+	}
+}
 
 // Start fills the caches, creates what every cluster has (namespaces, priority classes), and returns once requests can
 // be served. The context bounds the start only.
-func (s *Server) Start(ctx context.Context) error { return errLater }
+func (s *Server) Start(ctx context.Context) error {
+	if err := s.cache.Start(ctx); err != nil {
+		return err
+	}
+	if err := s.bootstrap(ctx); err != nil {
+		s.Close()
+		return fmt.Errorf("bootstrap: %w", err)
+	}
+	return nil
+}
 
 // Close ends all watches and waits for the server's goroutines.
-func (s *Server) Close() {}
-
-// Get returns one object.
-func (s *Server) Get(ctx context.Context, r *resourcev1.GetRequest) (*Item, error) {
-	return nil, errLater
+func (s *Server) Close() {
+	s.cancel()
+	s.background.Wait()
+	s.cache.Close()
 }
 
-// List returns one page of a collection.
-func (s *Server) List(ctx context.Context, r *resourcev1.ListRequest) (*List, error) {
-	return nil, errLater
+// Revision is the one up to which the caches have seen everything.
+func (s *Server) Revision() int64 { return s.cache.Revision() }
+
+// resolve finds what a request addresses.
+func (s *Server) resolve(r *resourcev1.Resource) (*resource, error) {
+	k, ok := s.cfg.Registry.ByResource(r.GetGroup(), r.GetVersion(), r.GetPlural())
+	if !ok || !k.Served {
+		return nil, apierrors.NewUnknownResource(r.GetGroup(), r.GetPlural())
+	}
+	return s.resources[k], nil
 }
 
-// Watch opens a watch. The caller closes it.
-func (s *Server) Watch(ctx context.Context, r *resourcev1.WatchOpen) (*Watch, error) {
-	return nil, errLater
-}
-
-// Create stores a new object, or posts to a subresource.
-func (s *Server) Create(ctx context.Context, r *resourcev1.CreateRequest) (*Result, error) {
-	return nil, errLater
-}
-
-// Update replaces an object or one of its subresources.
-func (s *Server) Update(ctx context.Context, r *resourcev1.UpdateRequest) (*Result, error) {
-	return nil, errLater
-}
-
-// Patch changes an object by one of the four patch types.
-func (s *Server) Patch(ctx context.Context, r *resourcev1.PatchRequest) (*Result, error) {
-	return nil, errLater
-}
-
-// Delete removes an object, or marks it for deletion.
-func (s *Server) Delete(ctx context.Context, r *resourcev1.DeleteRequest) (*Result, error) {
-	return nil, errLater
-}
-
-// DeleteCollection deletes every object that the selection matches and returns them.
-func (s *Server) DeleteCollection(ctx context.Context, r *resourcev1.DeleteCollectionRequest) ([]*Item, error) {
-	return nil, errLater
-}
-
-// Watch is an open watch. Its methods may be called from several goroutines, Next from one at a time.
-type Watch struct{}
-
-// Next blocks until there are events, at least one. Errors are final: 410 Expired where the watcher is too slow.
-func (w *Watch) Next(ctx context.Context) ([]Event, error) { return nil, errLater }
-
-// Progress asks for a bookmark at the current revision; it comes through Next.
-func (w *Watch) Progress() {}
-
-// Acknowledge says that the watcher has acted on everything up to a revision.
-func (w *Watch) Acknowledge(revision int64) {}
-
-// Close ends the watch.
-func (w *Watch) Close() {}
-
-// GRPC returns the gRPC door.
-func (s *Server) GRPC() resourcev1.ResourceServiceServer {
-	return resourcev1.UnimplementedResourceServiceServer{}
+// stored is resolve for collections and objects, which kinds that are never stored do not have.
+func (s *Server) stored(r *resourcev1.Resource, verb string) (*resource, error) {
+	res, err := s.resolve(r)
+	if err == nil && res.objects == nil {
+		return nil, apierrors.NewMethodNotSupported(res.kind.Group, res.kind.Plural, verb)
+	}
+	return res, err
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/keelson/keelson/proto/schema"
 )
 
-// Label is one label of an object; both strings are interned.
+// Label is one label of an object.
 type Label struct{ Key, Value string }
 
 // Item is one object at one revision. It is shared by everybody who reads the object and never changes; its byte
@@ -29,9 +29,10 @@ type Item struct {
 	Labels []Label
 	// fields are the values of the kind's selectable fields, by index of Kind.SelectableFields.
 	fields []string
-	// trimmed is how much of Wire stays without managed fields.
-	trimmed int
-	json    atomic.Pointer[weak.Pointer[[]byte]]
+	// Wire is the object itself up to body, then the resource version up to trimmed, then the managed fields.
+	body, trimmed int
+	computed      atomic.Pointer[map[string]string]
+	json          atomic.Pointer[weak.Pointer[[]byte]]
 }
 
 // Trimmed returns Wire without metadata.managedFields.
@@ -58,13 +59,26 @@ func (i *Item) Field(path string) (value string, ok bool) {
 	}
 	for n, f := range i.Kind.SelectableFields {
 		if f == path {
-			if n < len(i.fields) {
-				return i.fields[n], true
+			if pathsOf(i.Kind).computed[n] {
+				return i.compute()[path], true
 			}
-			return "", true
+			return i.fields[n], true
 		}
 	}
 	return "", false
+}
+
+// compute asks the schema for the fields that it derives, once.
+func (i *Item) compute() map[string]string {
+	if f := i.computed.Load(); f != nil {
+		return *f
+	}
+	var fields map[string]string
+	if obj, err := i.Decode(); err == nil {
+		fields = i.Kind.Fields(obj)
+	}
+	i.computed.Store(&fields)
+	return fields
 }
 
 // JSON returns the object in Kubernetes' JSON with apiVersion and kind. The encoding is remembered for as long as

@@ -1,0 +1,96 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/keelson/keelson/proto/apierrors"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/pipeline/identity"
+	"github.com/keelson/keelson/proto/pipeline/item"
+	"github.com/keelson/keelson/proto/pipeline/watchcache"
+)
+
+// Self is the identity of what the server does by itself.
+var Self = &identity.User{Name: "system:apiserver", Groups: []string{identity.GroupMasters, identity.GroupAuthenticated}}
+
+// access is strategy.Access over the server.
+type access struct{ s *Server }
+
+func (a access) resource(group, resource string) (*resource, error) {
+	k, ok := a.s.cfg.Registry.ByResource(group, "", resource)
+	if !ok || a.s.resources[k].objects == nil {
+		return nil, apierrors.NewUnknownResource(group, resource)
+	}
+	return a.s.resources[k], nil
+}
+
+func (a access) request(group, resource, namespace, name string) (*request, error) {
+	res, err := a.resource(group, resource)
+	if err != nil {
+		return nil, err
+	}
+	return &request{s: a.s, res: res, user: Self, namespace: namespace, name: name}, nil
+}
+
+// Lookup implements strategy.Access.
+func (a access) Lookup(group, resource, namespace, name string) (*item.Item, bool) {
+	res, err := a.resource(group, resource)
+	if err != nil {
+		return nil, false
+	}
+	return res.objects.Get(namespace, name)
+}
+
+// Read implements strategy.Access.
+func (a access) Read(ctx context.Context, group, resource, namespace, name string) (*item.Item, error) {
+	r, err := a.request(group, resource, namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.s.fresh(ctx, ""); err != nil {
+		return nil, err
+	}
+	it, ok := r.res.objects.Get(namespace, name)
+	if !ok {
+		return nil, r.notFound()
+	}
+	return it, nil
+}
+
+// Items implements strategy.Access.
+func (a access) Items(group, resource, namespace string) []*item.Item {
+	res, err := a.resource(group, resource)
+	if err != nil {
+		return nil
+	}
+	var out []*item.Item
+	res.objects.Snapshot().Walk(namespace, watchcache.Position{}, func(it *item.Item) bool {
+		out = append(out, it)
+		return true
+	})
+	return out
+}
+
+// Change implements strategy.Access.
+func (a access) Change(ctx context.Context, group, resource, namespace, name string, dryRun bool, f func(obj Object) error) (*item.Item, error) {
+	r, err := a.request(group, resource, namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	r.dryRun = dryRun
+	it, _, err := r.update(ctx, change{internal: true, make: func(old Object) (Object, error) { return old, f(old) }})
+	return it, err
+}
+
+// Delete implements strategy.Access.
+func (a access) Delete(ctx context.Context, group, resource, namespace, name string, o *metav1.DeleteOptions) (*item.Item, error) {
+	r, err := a.request(group, resource, namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	result, err := r.delete(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return result.Item, nil
+}

@@ -1,0 +1,246 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/keelson/keelson/proto/apierrors"
+	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+	"github.com/keelson/keelson/proto/pipeline/admission"
+	"github.com/keelson/keelson/proto/pipeline/item"
+	"github.com/keelson/keelson/proto/pipeline/store"
+	"github.com/keelson/keelson/proto/pipeline/watchcache"
+	"github.com/keelson/keelson/proto/schema"
+)
+
+// nameAttempts is how many generated names are tried before the client is told that they are all taken.
+const nameAttempts = 8
+
+// Create stores a new object, or posts to a subresource or to a kind that is never stored.
+func (s *Server) Create(ctx context.Context, req *resourcev1.CreateRequest) (*Result, error) {
+	ref := req.GetRef()
+	res, err := s.resolve(ref.GetResource())
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.open(ctx, res, ref.GetNamespace(), ref.GetName(), ref.GetSubresource())
+	if err == nil {
+		err = r.options(req.GetOptions())
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.sub != "" || res.objects == nil {
+		return r.post(ctx, req.GetObject())
+	}
+	if err := r.authorize(ctx, "create"); err != nil {
+		return nil, err
+	}
+	obj, err := r.decode(res.kind, req.GetObject())
+	if err != nil {
+		return nil, err
+	}
+	it, err := r.create(ctx, obj.(Object), nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Item: it, Created: true, Warnings: r.warnings}, nil
+}
+
+// post hands a creation to the handler of a subresource or review.
+func (r *request) post(ctx context.Context, body *resourcev1.Object) (*Result, error) {
+	h := r.s.handler(r)
+	k := r.res.kind
+	resource := k.Plural
+	if r.sub != "" {
+		resource += "/" + r.sub
+	}
+	if h == nil || h.Create == nil {
+		return nil, apierrors.NewMethodNotSupported(k.Group, resource, "create")
+	}
+	if !h.Unauthorized {
+		if err := r.authorize(ctx, "create"); err != nil {
+			return nil, err
+		}
+	}
+	if h.BodyKind != "" {
+		var ok bool
+		if k, ok = r.s.cfg.Registry.ByKind(h.BodyGroup, h.BodyVersion, h.BodyKind); !ok {
+			return nil, apierrors.NewInternal(fmt.Errorf("kind %s/%s %s is not registered", h.BodyGroup, h.BodyVersion, h.BodyKind))
+		}
+	}
+	msg, err := r.decode(k, body)
+	if err != nil {
+		return nil, err
+	}
+	k.Default(msg)
+	if errs := k.Validate(msg, nil); len(errs) > 0 {
+		return nil, apierrors.NewInvalid(k.Group, k.Kind, r.name, schema.Causes(errs))
+	}
+	it, err := r.handle(ctx, h, h.Create, msg)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Item: it, Created: true, Warnings: r.warnings}, nil
+}
+
+// create takes a decoded object through the rest of the pipeline. manage, where not nil, sets the managed fields
+// instead of the usual tracking.
+func (r *request) create(ctx context.Context, obj Object, manage func(Object) (Object, error)) (*Item, error) {
+	if err := r.address(obj); err != nil {
+		return nil, err
+	}
+	meta := obj.GetMetadata()
+	if meta.GetResourceVersion() != "" && meta.GetResourceVersion() != "0" {
+		return nil, apierrors.NewBadRequest("resourceVersion should not be set on objects to be created")
+	}
+	now := r.s.cfg.Clock()
+	meta.ResourceVersion, meta.SelfLink = "", ""
+	meta.Uid = uuid.NewString()
+	meta.CreationTimestamp = stamp(now)
+	meta.DeletionTimestamp, meta.DeletionGracePeriodSeconds = nil, nil
+	meta.Generation = 0
+	if r.res.kind.Generation {
+		meta.Generation = 1
+	}
+	k := r.res.kind
+	generated := meta.GetName() == "" && meta.GetGenerateName() != ""
+	sent := obj
+	for attempt := 1; ; attempt++ {
+		if generated {
+			// Admission and validation see the object afresh with each name.
+			obj = sent
+			if attempt < nameAttempts {
+				obj = clone(sent)
+			}
+			obj.GetMetadata().Name = generateName(meta.GetGenerateName())
+		}
+		it, err := r.createOnce(ctx, obj, manage)
+		switch {
+		case err == nil:
+			return it, nil
+		case !errors.Is(err, store.ErrExists):
+			return nil, storeError(err)
+		case !generated:
+			return nil, apierrors.NewAlreadyExists(k.Group, k.Plural, obj.GetMetadata().GetName())
+		case attempt == nameAttempts:
+			return nil, apierrors.NewGenerateNameConflict(k.Group, k.Plural, obj.GetMetadata().GetName(), 1)
+		}
+	}
+}
+
+func (r *request) createOnce(ctx context.Context, obj Object, manage func(Object) (Object, error)) (*Item, error) {
+	k, hooks := r.res.kind, &r.res.hooks
+	meta := obj.GetMetadata()
+	if k.HasStatus() {
+		clearField(obj, "status")
+	}
+	if hooks.PrepareCreate != nil {
+		hooks.PrepareCreate(ctx, obj)
+	}
+	k.Default(obj)
+	adm := r.admission(admission.Create, obj, nil)
+	if err := r.s.admit(ctx, adm); err != nil {
+		return nil, err
+	}
+	if manage == nil {
+		manage = func(o Object) (Object, error) { return r.track(nil, o) }
+	}
+	obj, err := manage(obj)
+	if err != nil {
+		return nil, err
+	}
+	meta = obj.GetMetadata()
+	if errs := k.Validate(obj, nil); len(errs) > 0 {
+		return nil, apierrors.NewInvalid(k.Group, k.Kind, meta.GetName(), schema.Causes(errs))
+	}
+	if err := r.s.validateAdmission(ctx, adm); err != nil {
+		return nil, err
+	}
+	if hooks.Reserve != nil {
+		done, err := hooks.Reserve(ctx, obj, nil, r.dryRun)
+		if err != nil {
+			return nil, err
+		}
+		stored := false
+		defer func() { done(stored) }()
+		it, err := r.insert(ctx, obj)
+		stored = err == nil
+		return it, err
+	}
+	return r.insert(ctx, obj)
+}
+
+// insert writes a new object to the store, or in a dry run looks whether it could.
+func (r *request) insert(ctx context.Context, obj Object) (*Item, error) {
+	name := obj.GetMetadata().GetName()
+	raw, stored, err := r.res.encode(obj)
+	if err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	if err := r.checkSize(stored); err != nil {
+		return nil, err
+	}
+	if r.dryRun {
+		if _, exists := r.res.objects.Get(r.namespace, name); exists {
+			return nil, store.ErrExists
+		}
+		return item.New(r.res.kind, raw, 0, r.namespace, name)
+	}
+	rev, err := r.s.cfg.Store.Create(ctx, watchcache.Key(r.res.storage, r.namespace, name), r.res.value(stored), r.res.ttl)
+	if err != nil {
+		return nil, err
+	}
+	return item.New(r.res.kind, raw, rev, r.namespace, name)
+}
+
+// encode returns an object's bytes as addressed and as stored: the same but for second versions.
+func (res *resource) encode(obj Object) (raw, stored []byte, err error) {
+	if raw, err = encode(obj); err != nil || res.kind == res.storage {
+		return raw, raw, err
+	}
+	stored, err = encode(res.kind.ToStorage(obj).(Object))
+	return raw, stored, err
+}
+
+func (r *request) checkSize(raw []byte) error {
+	if len(raw) > r.s.cfg.MaxObjectBytes {
+		return apierrors.NewRequestEntityTooLarge(fmt.Sprintf("limit is %d", r.s.cfg.MaxObjectBytes))
+	}
+	return nil
+}
+
+// address brings the object's own name and namespace together with those of the request.
+func (r *request) address(obj Object) error {
+	meta := metadata(obj)
+	if meta == nil {
+		return apierrors.NewInternal(errNoKind(obj))
+	}
+	k := r.res.kind
+	if k.Namespaced {
+		switch {
+		case r.namespace == "" && meta.GetNamespace() != "":
+			// Through gRPC the object may say where it belongs.
+			r.namespace = meta.GetNamespace()
+		case r.namespace == "":
+			return apierrors.NewBadRequest("an empty namespace may not be set during creation")
+		case meta.GetNamespace() == "":
+			meta.Namespace = r.namespace
+		case meta.GetNamespace() != r.namespace:
+			return apierrors.NewNameMismatch("namespace", meta.GetNamespace(), r.namespace)
+		}
+	} else {
+		meta.Namespace = ""
+	}
+	switch {
+	case r.name == "" || meta.GetName() == r.name:
+	case meta.GetName() == "":
+		meta.Name = r.name
+	default:
+		return apierrors.NewNameMismatch("name", meta.GetName(), r.name)
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/keelson/keelson/proto/apierrors"
+	"github.com/keelson/keelson/proto/pipeline/store"
+)
+
+// freshTimeout bounds how long a read waits until the cache is new enough; Kubernetes waits as long.
+const freshTimeout = 3 * time.Second
+
+// parseVersion reads a resourceVersion; empty and "0" are 0.
+func parseVersion(rv string) (int64, error) {
+	if rv == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(rv, 10, 64)
+	if err != nil || n < 0 {
+		return 0, apierrors.NewBadRequest("invalid resource version \"" + rv + "\": must be a non-negative integer")
+	}
+	return n, nil
+}
+
+// fresh waits until the cache has what a read with a resourceVersion may expect: empty, everything acknowledged before
+// the call; "0", nothing; else at least that revision.
+func (s *Server) fresh(ctx context.Context, rv string) error {
+	revision, err := parseVersion(rv)
+	if err != nil {
+		return err
+	}
+	if rv == "" {
+		if revision, err = s.cache.Current(ctx); err != nil {
+			return storeError(err)
+		}
+	}
+	if revision <= s.cache.Revision() {
+		return nil
+	}
+	wait, cancel := context.WithTimeout(ctx, freshTimeout)
+	defer cancel()
+	err = s.cache.WaitFor(wait, revision)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return storeError(ctx.Err())
+	case rv == "":
+		return apierrors.NewTimeout("the cache has not caught up with the store", 1)
+	}
+	return apierrors.NewTooLargeResourceVersion(revision, s.cache.Revision(), 1)
+}
+
+// storeError translates the store's failures.
+func storeError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, new(*apierrors.StatusError)):
+		return err
+	case errors.Is(err, store.ErrTooLarge):
+		return apierrors.NewRequestEntityTooLarge("the object is larger than the store takes")
+	case errors.Is(err, context.DeadlineExceeded):
+		return apierrors.NewTimeout("request did not complete within the allotted timeout", 1)
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	return apierrors.NewServiceUnavailable("the store is not available: " + err.Error())
+}

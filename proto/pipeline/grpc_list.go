@@ -1,0 +1,41 @@
+package pipeline
+
+import (
+	"google.golang.org/grpc"
+
+	"github.com/keelson/keelson/proto/apierrors"
+	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+)
+
+// chunkBytes is how much of a list or of events one message carries: enough that framing costs nothing, and with one
+// object of the largest size on top still below what gRPC clients accept by default.
+const chunkBytes = 512 << 10
+
+// List implements the resource service.
+func (d *door) List(req *resourcev1.ListRequest, stream grpc.ServerStreamingServer[resourcev1.ListResponse]) error {
+	list, err := d.s.List(stream.Context(), req)
+	if err != nil {
+		return apierrors.ToGRPC(err)
+	}
+	sh := shape{req.GetEncoding(), req.GetTrim()}
+	chunk := &resourcev1.ListResponse{Revision: list.Revision}
+	// The messages of a chunk are used again for the next: Send has encoded them when it returns.
+	size := 0
+	for i, it := range list.Items {
+		o, err := sh.object(it)
+		if err != nil {
+			return apierrors.ToGRPC(err)
+		}
+		chunk.Objects = append(chunk.Objects, o)
+		if size += len(o.Raw); size < chunkBytes || i == len(list.Items)-1 {
+			continue
+		}
+		if err := stream.Send(chunk); err != nil {
+			return err
+		}
+		clear(chunk.Objects)
+		chunk.Objects, size = chunk.Objects[:0], 0
+	}
+	chunk.ContinueToken, chunk.Remaining = list.Continue, list.Remaining
+	return stream.Send(chunk)
+}

@@ -1,0 +1,299 @@
+package item
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/keelson/keelson/proto/schema"
+)
+
+// Field numbers of every root kind and of ObjectMeta.
+const (
+	fieldMetadata        = 1
+	metaResourceVersion  = 6
+	metaLabels           = 11
+	metaManagedFields    = 17
+	mapEntryKey          = 1
+	mapEntryValue        = 2
+	resourceVersionBytes = 24 // the appended fragment, at most: 2 tags, 2 lengths, 19 digits
+)
+
+// New makes an item of the bytes that the store holds for an object, written at a revision. raw is not kept.
+func New(kind *schema.Kind, raw []byte, revision int64, namespace, name string) (*Item, error) {
+	body, managed, err := Split(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s/%s: %w", kind.Plural, namespace, name, err)
+	}
+	return assemble(kind, body, managed, revision, namespace, name)
+}
+
+// At returns the item as of another revision: the last state of a deleted object carries the revision of its deletion.
+func (i *Item) At(revision int64) *Item {
+	// The appended fragment wins over the one that is already there.
+	out, err := assemble(i.Kind, i.Wire[:i.body], i.Wire[i.trimmed:], revision, i.Namespace, i.Name)
+	if err != nil {
+		return i // cannot be: the bytes have been parsed before
+	}
+	return out
+}
+
+// Stored returns the object's bytes as the store holds them: Wire without the resource version.
+func (i *Item) Stored() []byte {
+	if i.body == i.trimmed {
+		return i.Wire
+	}
+	out := make([]byte, 0, len(i.Wire))
+	return append(append(out, i.Wire[:i.body]...), i.Wire[i.trimmed:]...)
+}
+
+func assemble(kind *schema.Kind, body, managed []byte, revision int64, namespace, name string) (*Item, error) {
+	wire := make([]byte, 0, len(body)+len(managed)+resourceVersionBytes)
+	wire = append(wire, body...)
+	if revision > 0 {
+		wire = appendRevision(wire, revision)
+	}
+	it := &Item{Kind: kind, Revision: revision, Namespace: namespace, Name: name, body: len(body), trimmed: len(wire)}
+	it.Wire = append(wire, managed...)
+	if err := it.index(); err != nil {
+		return nil, fmt.Errorf("%s %s/%s: %w", kind.Plural, namespace, name, err)
+	}
+	return it, nil
+}
+
+// appendRevision appends the message {metadata: {resourceVersion: "<revision>"}}, which a parser merges into what
+// comes before.
+func appendRevision(wire []byte, revision int64) []byte {
+	var digits [20]byte
+	rv := strconv.AppendInt(digits[:0], revision, 10)
+	wire = protowire.AppendTag(wire, fieldMetadata, protowire.BytesType)
+	wire = protowire.AppendVarint(wire, uint64(protowire.SizeTag(metaResourceVersion)+protowire.SizeBytes(len(rv))))
+	wire = protowire.AppendTag(wire, metaResourceVersion, protowire.BytesType)
+	return protowire.AppendBytes(wire, rv)
+}
+
+// Split separates an object's bytes into all but the managed fields, and the managed fields as a message fragment of
+// their own: appending it again gives an equal object. The pipeline stores objects in that order, so that mostly
+// nothing is copied.
+func Split(raw []byte) (body, managed []byte, err error) {
+	end := -1 // where a trailing run of pure managed-fields fragments starts
+	for at := 0; at < len(raw); {
+		num, content, n, err := field(raw[at:])
+		if err != nil {
+			return nil, nil, err
+		}
+		if num != fieldMetadata || content == nil {
+			if end >= 0 {
+				return splitSlow(raw)
+			}
+			at += n
+			continue
+		}
+		pure, any, err := managedIn(content)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case pure && end < 0:
+			end = at
+		case any && !pure, !pure && end >= 0:
+			return splitSlow(raw)
+		}
+		at += n
+	}
+	if end < 0 {
+		return raw, nil, nil
+	}
+	return raw[:end], raw[end:], nil
+}
+
+// managedIn tells whether metadata holds nothing but, or any, managed fields.
+func managedIn(meta []byte) (pure, any bool, err error) {
+	pure = len(meta) > 0
+	for len(meta) > 0 {
+		num, _, n, err := field(meta)
+		if err != nil {
+			return false, false, err
+		}
+		if num == metaManagedFields {
+			any = true
+		} else {
+			pure = false
+		}
+		meta = meta[n:]
+	}
+	return pure, any, nil
+}
+
+// splitSlow handles objects in another order: those that Kubernetes has written.
+func splitSlow(raw []byte) (body, managed []byte, err error) {
+	var entries []byte
+	body = make([]byte, 0, len(raw)+8)
+	for len(raw) > 0 {
+		num, content, n, err := field(raw)
+		if err != nil {
+			return nil, nil, err
+		}
+		if num == fieldMetadata && content != nil {
+			rest := make([]byte, 0, len(content))
+			for len(content) > 0 {
+				num, _, n, err := field(content)
+				if err != nil {
+					return nil, nil, err
+				}
+				if num == metaManagedFields {
+					entries = append(entries, content[:n]...)
+				} else {
+					rest = append(rest, content[:n]...)
+				}
+				content = content[n:]
+			}
+			body = protowire.AppendTag(body, fieldMetadata, protowire.BytesType)
+			body = protowire.AppendBytes(body, rest)
+		} else {
+			body = append(body, raw[:n]...)
+		}
+		raw = raw[n:]
+	}
+	if len(entries) > 0 {
+		managed = protowire.AppendTag(nil, fieldMetadata, protowire.BytesType)
+		managed = protowire.AppendBytes(managed, entries)
+	}
+	return body, managed, nil
+}
+
+// field reads one field. content is nil for other than length-delimited ones; n is the length of the whole field.
+func field(b []byte) (num protowire.Number, content []byte, n int, err error) {
+	num, typ, tag := protowire.ConsumeTag(b)
+	if tag < 0 {
+		return 0, nil, 0, protowire.ParseError(tag)
+	}
+	if typ == protowire.BytesType {
+		v, l := protowire.ConsumeBytes(b[tag:])
+		if l < 0 {
+			return 0, nil, 0, protowire.ParseError(l)
+		}
+		if v == nil {
+			v = b[tag+l : tag+l]
+		}
+		return num, v, tag + l, nil
+	}
+	l := protowire.ConsumeFieldValue(num, typ, b[tag:])
+	if l < 0 {
+		return 0, nil, 0, protowire.ParseError(l)
+	}
+	return num, nil, tag + l, nil
+}
+
+// index finds labels and selectable fields in the bytes.
+func (i *Item) index() error {
+	p := pathsOf(i.Kind)
+	if len(p.zero) > 0 {
+		i.fields = slices.Clone(p.zero)
+	}
+	if err := i.walk(i.Wire[:i.body], p.root, true); err != nil {
+		return err
+	}
+	slices.SortStableFunc(i.Labels, func(a, b Label) int { return strings.Compare(a.Key, b.Key) })
+	// Of entries with the same key the last wins, as in any protobuf map.
+	for n := len(i.Labels) - 1; n > 0; n-- {
+		if i.Labels[n].Key == i.Labels[n-1].Key {
+			i.Labels = slices.Delete(i.Labels, n-1, n)
+		}
+	}
+	return nil
+}
+
+// walk visits the fields that the tree names and skips all others.
+func (i *Item) walk(b []byte, t *node, root bool) error {
+	for len(b) > 0 {
+		num, typ, tag := protowire.ConsumeTag(b)
+		if tag < 0 {
+			return protowire.ParseError(tag)
+		}
+		b = b[tag:]
+		n := protowire.ConsumeFieldValue(num, typ, b)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		value := b[:n]
+		b = b[n:]
+		if root && num == fieldMetadata && typ == protowire.BytesType {
+			content, _ := protowire.ConsumeBytes(value)
+			if err := i.walkLabels(content); err != nil {
+				return err
+			}
+		}
+		child := t.child(num)
+		switch {
+		case child == nil:
+		case typ == protowire.BytesType && child.leaf < 0:
+			content, _ := protowire.ConsumeBytes(value)
+			if err := i.walk(content, child, false); err != nil {
+				return err
+			}
+		case typ == protowire.BytesType:
+			content, _ := protowire.ConsumeBytes(value)
+			i.fields[child.leaf] = text(content)
+		case typ == protowire.VarintType && child.leaf >= 0:
+			v, _ := protowire.ConsumeVarint(value)
+			if child.boolean {
+				i.fields[child.leaf] = strconv.FormatBool(v != 0)
+			} else {
+				i.fields[child.leaf] = strconv.FormatInt(int64(v), 10)
+			}
+		}
+	}
+	return nil
+}
+
+func (i *Item) walkLabels(meta []byte) error {
+	for len(meta) > 0 {
+		num, entry, n, err := field(meta)
+		if err != nil {
+			return err
+		}
+		meta = meta[n:]
+		if num != metaLabels {
+			continue
+		}
+		var l Label
+		for len(entry) > 0 {
+			num, v, n, err := field(entry)
+			if err != nil {
+				return err
+			}
+			switch num {
+			case mapEntryKey:
+				l.Key = text(v)
+			case mapEntryValue:
+				l.Value = text(v)
+			}
+			entry = entry[n:]
+		}
+		i.Labels = append(i.Labels, l)
+	}
+	return nil
+}
+
+// text makes a string of bytes that never change, without copying: labels and fields point into Wire.
+func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// MetadataOnly returns the parts of an object's bytes that are its metadata: a valid message of the same kind.
+func MetadataOnly(wire []byte) []byte {
+	var out []byte
+	for len(wire) > 0 {
+		num, _, n, err := field(wire)
+		if err != nil {
+			return out
+		}
+		if num == fieldMetadata {
+			out = append(out, wire[:n]...)
+		}
+		wire = wire[n:]
+	}
+	return out
+}

@@ -1,0 +1,119 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/keelson/keelson/proto/apierrors"
+	"github.com/keelson/keelson/proto/codec"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+	"github.com/keelson/keelson/proto/pipeline/store/envelope"
+	"github.com/keelson/keelson/proto/schema"
+)
+
+func errNoKind(m proto.Message) error {
+	return fmt.Errorf("message %s is not a kind", m.ProtoReflect().Descriptor().FullName())
+}
+
+// decode reads an object that a client has sent, as a kind.
+func (r *request) decode(k *schema.Kind, o *resourcev1.Object) (proto.Message, error) {
+	if n := len(o.GetRaw()); n > r.s.cfg.MaxObjectBytes {
+		return nil, apierrors.NewRequestEntityTooLarge(fmt.Sprintf("limit is %d", r.s.cfg.MaxObjectBytes))
+	}
+	obj := k.New()
+	switch o.GetEncoding() {
+	case resourcev1.Encoding_ENCODING_JSON:
+		if err := r.decodeJSON(k, o.GetRaw(), obj); err != nil {
+			return nil, err
+		}
+	default:
+		if err := proto.Unmarshal(o.GetRaw(), obj); err != nil {
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("the object provided is not a %s in protobuf encoding: %v", k.Kind, err))
+		}
+	}
+	metadata(obj)
+	return obj, nil
+}
+
+func (r *request) decodeJSON(k *schema.Kind, raw []byte, obj proto.Message) error {
+	var tm codec.TypeMeta
+	warnings, err := codec.Unmarshal(raw, obj, codec.DecodeOptions{Validation: r.validation, TypeMeta: &tm})
+	if err != nil {
+		var syntax *codec.SyntaxError
+		if errors.As(err, &syntax) {
+			return apierrors.NewBadRequest(fmt.Sprintf("the object provided is unrecognized (must be of type %s): couldn't get version/kind; json parse error: %v", k.Kind, err))
+		}
+		return apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v", k.Kind, k.Version, k.Kind, err))
+	}
+	r.warnings = append(r.warnings, warnings...)
+	switch {
+	case tm.Kind != "" && tm.Kind != k.Kind:
+		return apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: no kind %q is registered for the resource %q",
+			tm.Kind, tm.APIVersion, k.Kind, tm.Kind, k.Plural))
+	case tm.APIVersion != "" && tm.APIVersion != k.APIVersion():
+		return apierrors.NewBadRequest(fmt.Sprintf("the API version in the data (%s) does not match the expected API version (%s)", tm.APIVersion, k.APIVersion()))
+	}
+	return nil
+}
+
+// metadata returns an object's metadata, creating it where it has none; nil for messages without.
+func metadata(obj proto.Message) *metav1.ObjectMeta {
+	o, ok := obj.(Object)
+	if !ok {
+		return nil
+	}
+	if m := o.GetMetadata(); m != nil {
+		return m
+	}
+	fd := obj.ProtoReflect().Descriptor().Fields().ByNumber(1)
+	if fd == nil || fd.Name() != "metadata" {
+		return nil
+	}
+	setMetadata(obj, &metav1.ObjectMeta{})
+	return o.GetMetadata()
+}
+
+// setMetadata replaces an object's metadata.
+func setMetadata(obj proto.Message, meta *metav1.ObjectMeta) {
+	m := obj.ProtoReflect()
+	m.Set(m.Descriptor().Fields().ByName("metadata"), protoreflect.ValueOfMessage(meta.ProtoReflect()))
+}
+
+// encode returns the bytes of an object as they are stored: without resource version, with the managed fields at the
+// end, always the same bytes for the same object.
+func encode(obj Object) ([]byte, error) {
+	meta := obj.GetMetadata()
+	managed, rv := meta.GetManagedFields(), meta.GetResourceVersion()
+	if meta != nil {
+		meta.ManagedFields, meta.ResourceVersion = nil, ""
+		defer func() { meta.ManagedFields, meta.ResourceVersion = managed, rv }()
+	}
+	marshal := proto.MarshalOptions{Deterministic: true}
+	raw, err := marshal.Marshal(obj)
+	if err != nil || len(managed) == 0 {
+		return raw, err
+	}
+	fragment := &metav1.ObjectMeta{ManagedFields: managed}
+	raw = protowire.AppendTag(raw, 1, protowire.BytesType)
+	raw = protowire.AppendVarint(raw, uint64(marshal.Size(fragment)))
+	return marshal.MarshalAppend(raw, fragment)
+}
+
+// value wraps an object's bytes for the store.
+func (res *resource) value(raw []byte) []byte {
+	return envelope.Append(nil, res.storage.APIVersion(), res.storage.Kind, raw)
+}
+
+// stamp is a time as objects hold it: whole seconds.
+func stamp(t time.Time) *metav1.Time {
+	s := t.Unix()
+	return &metav1.Time{Seconds: &s}
+}
+
+func clone[T proto.Message](m T) T { return proto.Clone(m).(T) }

@@ -1,0 +1,248 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+	"sigs.k8s.io/yaml"
+
+	"github.com/keelson/keelson/proto/apierrors"
+	"github.com/keelson/keelson/proto/codec"
+	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+	"github.com/keelson/keelson/proto/schema"
+	"github.com/keelson/keelson/proto/schema/apply"
+	"github.com/keelson/keelson/proto/schema/merge"
+)
+
+// Patch changes an object, its status, or another of its subresources by one of the four patch types.
+func (s *Server) Patch(ctx context.Context, req *resourcev1.PatchRequest) (*Result, error) {
+	r, err := s.object(ctx, req.GetRef(), "patch")
+	if err == nil {
+		err = r.options(req.GetOptions())
+	}
+	if err != nil {
+		return nil, err
+	}
+	if n := len(req.GetPatch()); n > s.cfg.MaxObjectBytes {
+		return nil, apierrors.NewRequestEntityTooLarge(fmt.Sprintf("limit is %d", s.cfg.MaxObjectBytes))
+	}
+	if err := r.authorize(ctx, "patch"); err != nil {
+		return nil, err
+	}
+	if h := s.handler(r); h != nil {
+		return r.patchHandled(ctx, h, req)
+	}
+	if req.GetType() == resourcev1.PatchType_PATCH_TYPE_APPLY {
+		return r.apply(ctx, req)
+	}
+	it, deleted, err := r.update(ctx, change{make: func(old Object) (Object, error) {
+		obj := r.res.kind.New()
+		return obj.(Object), r.patch(r.res.kind, old, obj, req)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Item: it, Deleted: deleted, Warnings: r.warnings}, nil
+}
+
+// patch sets obj to old with a patch (other than an apply) on it.
+func (r *request) patch(k *schema.Kind, old, obj proto.Message, req *resourcev1.PatchRequest) error {
+	tree, err := codec.ToTree(old)
+	if err != nil {
+		return apierrors.NewInternal(err)
+	}
+	switch req.GetType() {
+	case resourcev1.PatchType_PATCH_TYPE_JSON:
+		tree, err = merge.JSON(tree, req.GetPatch())
+	case resourcev1.PatchType_PATCH_TYPE_MERGE:
+		tree, err = merge.Merge(tree, req.GetPatch())
+	case resourcev1.PatchType_PATCH_TYPE_STRATEGIC_MERGE:
+		tree, err = merge.Strategic(k.Descriptor, tree, req.GetPatch())
+	default:
+		return apierrors.NewBadRequest(fmt.Sprintf("patch type %s is not known", req.GetType()))
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.fromTree(k, tree, obj); err != nil {
+		return apierrors.NewInvalid("", "", "", causes("FieldValueInvalid", "patch",
+			fmt.Sprintf("Invalid value: %q: %v", req.GetPatch(), err)))
+	}
+	return nil
+}
+
+// fromTree reads a patched tree. The type that it says must still be the kind's.
+func (r *request) fromTree(k *schema.Kind, tree map[string]any, obj proto.Message) error {
+	var tm codec.TypeMeta
+	warnings, err := codec.FromTree(tree, obj, codec.DecodeOptions{Validation: r.validation, TypeMeta: &tm})
+	if err != nil {
+		return err
+	}
+	if tm.APIVersion != k.APIVersion() || tm.Kind != k.Kind {
+		return fmt.Errorf("the patch makes the object a %s %s; it is a %s %s", tm.APIVersion, tm.Kind, k.APIVersion(), k.Kind)
+	}
+	r.warnings = append(r.warnings[:0:0], warnings...)
+	metadata(obj)
+	return nil
+}
+
+// apply merges a configuration into the object, which it creates where it is not there.
+func (r *request) apply(ctx context.Context, req *resourcev1.PatchRequest) (*Result, error) {
+	if req.GetOptions().GetFieldManager() == "" {
+		return nil, apierrors.NewInvalid("meta.k8s.io", "PatchOptions", "", causes("FieldValueRequired", "fieldManager",
+			"Required value: is required for apply patch"))
+	}
+	config, err := parseConfig(req.GetPatch())
+	if err != nil {
+		return nil, err
+	}
+	for attempt := 1; ; attempt++ {
+		result, err := r.applyOnce(ctx, req, config)
+		if apierrors.IsAlreadyExists(err) && attempt < updateAttempts {
+			continue // somebody created it in between
+		}
+		return result, err
+	}
+}
+
+func (r *request) applyOnce(ctx context.Context, req *resourcev1.PatchRequest, config map[string]any) (*Result, error) {
+	var merged *apply.Result
+	merge := func(old Object) (Object, error) {
+		var err error
+		obj := r.res.kind.New()
+		a := apply.Request{Kind: r.res.kind, Config: config, Writer: r.writer(), Force: req.GetForce()}
+		if old != nil {
+			a.Managed = old.GetMetadata().GetManagedFields()
+			if a.Live, err = codec.ToTree(old); err != nil {
+				return nil, apierrors.NewInternal(err)
+			}
+		}
+		// What the client sent is checked by itself: the stored object's fields are known anyway.
+		if err := r.fromTree(r.res.kind, config, obj); err != nil {
+			return nil, r.undecodable(err)
+		}
+		if merged, err = apply.Apply(a); err != nil {
+			return nil, err
+		}
+		if _, err := codec.FromTree(merged.Tree, obj, codec.DecodeOptions{}); err != nil {
+			return nil, r.undecodable(err)
+		}
+		if err := r.address(obj.(Object)); err != nil {
+			return nil, err
+		}
+		return obj.(Object), nil
+	}
+	it, deleted, err := r.update(ctx, change{
+		make: merge,
+		manage: func(old, obj Object) (Object, error) {
+			obj.GetMetadata().ManagedFields = merged.Managed
+			return obj, nil
+		},
+	})
+	if !apierrors.IsNotFound(err) || !r.isMissing(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		return &Result{Item: it, Deleted: deleted, Warnings: r.warnings}, nil
+	}
+	if r.sub != "" {
+		return nil, err
+	}
+	if err := r.authorize(ctx, "create"); err != nil {
+		return nil, err
+	}
+	obj, err := merge(nil)
+	if err != nil {
+		return nil, err
+	}
+	it, err = r.create(ctx, obj, func(o Object) (Object, error) {
+		o.GetMetadata().ManagedFields = merged.Managed
+		return o, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Item: it, Created: true, Warnings: r.warnings}, nil
+}
+
+// isMissing tells whether a NotFound was about the object itself.
+func (r *request) isMissing(ctx context.Context) bool {
+	_, err := r.read(ctx)
+	return apierrors.IsNotFound(err)
+}
+
+func (r *request) undecodable(err error) error {
+	k := r.res.kind
+	var status *apierrors.StatusError
+	if errors.As(err, &status) {
+		return err
+	}
+	return apierrors.NewBadRequest(fmt.Sprintf("failed to create typed patch object (%s/%s; %s, Kind=%s): %v", r.namespace, r.name, k.APIVersion(), k.Kind, err))
+}
+
+// parseConfig reads the configuration of an apply: YAML, of which JSON is a part.
+func parseConfig(patch []byte) (map[string]any, error) {
+	json, err := yaml.YAMLToJSON(patch)
+	if err != nil {
+		return nil, apierrors.NewBadRequest("error decoding YAML: " + err.Error())
+	}
+	v, err := codec.ParseTree(json)
+	if err != nil {
+		return nil, apierrors.NewBadRequest("error decoding YAML: " + err.Error())
+	}
+	tree, ok := v.(map[string]any)
+	if !ok {
+		return nil, apierrors.NewBadRequest("error decoding YAML: the configuration is not an object")
+	}
+	return tree, nil
+}
+
+// patchHandled patches what a subresource shows, and puts it back.
+func (r *request) patchHandled(ctx context.Context, h *Handler, req *resourcev1.PatchRequest) (*Result, error) {
+	k := r.res.kind
+	resource := k.Plural + "/" + r.sub
+	if h.Get == nil || h.Update == nil {
+		return nil, apierrors.NewMethodNotSupported(k.Group, resource, "patch")
+	}
+	if h.BodyKind != "" {
+		k, _ = r.s.cfg.Registry.ByKind(h.BodyGroup, h.BodyVersion, h.BodyKind)
+	}
+	if req.GetType() == resourcev1.PatchType_PATCH_TYPE_APPLY {
+		return nil, apierrors.NewBadRequest("server-side apply on " + resource + " is not supported; use a merge patch")
+	}
+	for attempt := 1; ; attempt++ {
+		shown, err := r.handle(ctx, h, h.Get, nil)
+		if err != nil {
+			return nil, err
+		}
+		old, err := shown.Decode()
+		if err != nil {
+			return nil, apierrors.NewInternal(err)
+		}
+		obj := k.New()
+		if err := r.patch(k, old, obj, req); err != nil {
+			return nil, err
+		}
+		it, err := r.handle(ctx, h, h.Update, obj)
+		if apierrors.IsConflict(err) && attempt < updateAttempts && !insists(req) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &Result{Item: it, Warnings: r.warnings}, nil
+	}
+}
+
+// insists tells whether a patch names a resourceVersion: then it is not tried again on another one.
+func insists(req *resourcev1.PatchRequest) bool {
+	v, err := codec.ParseTree(req.GetPatch())
+	if err != nil {
+		return true
+	}
+	tree, _ := v.(map[string]any)
+	meta, _ := tree["metadata"].(map[string]any)
+	return meta["resourceVersion"] != nil || tree == nil
+}

@@ -1,0 +1,388 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/keelson/keelson/proto/apierrors"
+	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+	"github.com/keelson/keelson/proto/pipeline/admission"
+	"github.com/keelson/keelson/proto/pipeline/item"
+	"github.com/keelson/keelson/proto/pipeline/store"
+	"github.com/keelson/keelson/proto/pipeline/watchcache"
+	"github.com/keelson/keelson/proto/schema"
+)
+
+// updateAttempts bounds how often a write that names no resourceVersion is tried again because somebody else was
+// faster. Each attempt starts from the state that won, thus only sustained contention on one object uses them up.
+const updateAttempts = 100
+
+// Update replaces an object, its status, or another of its subresources.
+func (s *Server) Update(ctx context.Context, req *resourcev1.UpdateRequest) (*Result, error) {
+	r, err := s.object(ctx, req.GetRef(), "update")
+	if err == nil {
+		err = r.options(req.GetOptions())
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := r.authorize(ctx, "update"); err != nil {
+		return nil, err
+	}
+	if h := s.handler(r); h != nil {
+		return r.put(ctx, h, req.GetObject())
+	}
+	msg, err := r.decode(r.res.kind, req.GetObject())
+	if err != nil {
+		return nil, err
+	}
+	sent := msg.(Object)
+	if err := r.address(sent); err != nil {
+		return nil, err
+	}
+	it, deleted, err := r.update(ctx, change{
+		make: func(Object) (Object, error) { return clone(sent), nil },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Item: it, Deleted: deleted, Warnings: r.warnings}, nil
+}
+
+// put hands an update to the handler of a subresource.
+func (r *request) put(ctx context.Context, h *Handler, body *resourcev1.Object) (*Result, error) {
+	k := r.res.kind
+	if h.Update == nil {
+		return nil, apierrors.NewMethodNotSupported(k.Group, k.Plural+"/"+r.sub, "update")
+	}
+	if h.BodyKind != "" {
+		k, _ = r.s.cfg.Registry.ByKind(h.BodyGroup, h.BodyVersion, h.BodyKind)
+	}
+	msg, err := r.decode(k, body)
+	if err != nil {
+		return nil, err
+	}
+	if o, ok := msg.(Object); ok && o.GetMetadata().GetName() == "" {
+		o.GetMetadata().Name, o.GetMetadata().Namespace = r.name, r.namespace
+	}
+	it, err := r.handle(ctx, h, h.Update, msg)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Item: it, Warnings: r.warnings}, nil
+}
+
+// change is how an update gets from the stored object to the new one.
+type change struct {
+	// make returns the object wanted, from a copy of the stored one that it may use. It is called for each attempt.
+	make func(old Object) (Object, error)
+	// manage sets the managed fields, in place of the usual tracking.
+	manage func(old, obj Object) (Object, error)
+	// internal changes are the server's own: no admission, no validation, no tracking.
+	internal bool
+}
+
+// update changes a stored object, again and again while others are faster and the client has named no version.
+// deleted is true where the change removed the last thing that kept a deleted object.
+func (r *request) update(ctx context.Context, c change) (it *Item, deleted bool, err error) {
+	cur, fresh, err := r.current(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	for attempt := 1; ; attempt++ {
+		it, deleted, err = r.updateOnce(ctx, cur, c)
+		var stale *staleError
+		switch {
+		case err == nil:
+			return it, deleted, nil
+		case errors.Is(err, errUnchanged):
+			// No write, no new revision; but only the newest state can say so.
+			if !fresh {
+				was := cur.Revision
+				if cur, err = r.read(ctx); err != nil {
+					return nil, false, err
+				}
+				if fresh = true; cur.Revision != was {
+					break
+				}
+			}
+			it, err = r.res.view(cur)
+			return it, false, err
+		case errors.As(err, &stale):
+			if stale.now != nil {
+				cur, fresh = stale.now, true
+				if stale.asked == "" {
+					break
+				}
+			}
+			if !fresh {
+				// The cache was behind: what the client said may be right.
+				if cur, err = r.read(ctx); err != nil {
+					return nil, false, err
+				}
+				fresh = true
+				break
+			}
+			if stale.asked != "" {
+				return nil, false, r.conflict()
+			}
+		default:
+			if fresh || !retryOnFresh(err) {
+				return nil, false, storeError(err)
+			}
+			// The refusal may be due to an old state.
+			again, readErr := r.read(ctx)
+			if readErr != nil {
+				return nil, false, readErr
+			}
+			if again.Revision == cur.Revision {
+				return nil, false, err
+			}
+			cur, fresh = again, true
+		}
+		if attempt == updateAttempts {
+			return nil, false, r.conflict()
+		}
+		if ctx.Err() != nil {
+			return nil, false, storeError(ctx.Err())
+		}
+	}
+}
+
+// retryOnFresh tells whether a refusal depends on the stored object, so that it has to be checked against the newest.
+func retryOnFresh(err error) bool {
+	return apierrors.IsConflict(err) || apierrors.IsInvalid(err) || apierrors.IsForbidden(err)
+}
+
+// errUnchanged says that an update would store what is there already.
+var errUnchanged = errors.New("pipeline: nothing changes")
+
+// staleError says that an attempt was made on an old state. asked is the version that the client insists on; now is
+// the stored state where it came with the refusal.
+type staleError struct {
+	asked string
+	now   *Item
+}
+
+func (e *staleError) Error() string { return "the object has been modified" }
+
+func (r *request) conflict() error {
+	return apierrors.NewConflict(r.res.kind.Group, r.res.kind.Plural, r.name, nil)
+}
+
+// current returns the stored object, in the storage kind's form: from the cache where it is there, though it may be
+// old, else from the store.
+func (r *request) current(ctx context.Context) (it *Item, fresh bool, err error) {
+	if it, ok := r.res.objects.Get(r.namespace, r.name); ok {
+		return it, false, nil
+	}
+	it, err = r.read(ctx)
+	return it, true, err
+}
+
+// read returns the stored object from the store.
+func (r *request) read(ctx context.Context) (*Item, error) {
+	kv, err := r.s.cfg.Store.Get(ctx, watchcache.Key(r.res.storage, r.namespace, r.name))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, r.notFound()
+	} else if err != nil {
+		return nil, storeError(err)
+	}
+	return r.res.item(kv, r.namespace, r.name)
+}
+
+// load decodes a stored object as the addressed kind; the caller owns it.
+func (r *request) load(cur *Item) (Object, error) {
+	msg, err := cur.Decode()
+	if err != nil {
+		return nil, apierrors.NewInternal(err)
+	}
+	if r.res.kind != r.res.storage {
+		msg = r.res.kind.FromStorage(msg)
+	}
+	metadata(msg)
+	return msg.(Object), nil
+}
+
+func (r *request) updateOnce(ctx context.Context, cur *Item, c change) (*Item, bool, error) {
+	old, err := r.load(cur)
+	if err != nil {
+		return nil, false, err
+	}
+	obj, err := c.make(clone(old))
+	if err != nil {
+		return nil, false, err
+	}
+	if err := r.reconcileMeta(obj, old); err != nil {
+		return nil, false, err
+	}
+	if !c.internal {
+		if obj, err = r.prepareUpdate(ctx, obj, old, c); err != nil {
+			return nil, false, err
+		}
+	}
+	if r.finishes(obj, old) {
+		it, err := r.remove(ctx, cur, obj)
+		return it, err == nil, err
+	}
+	raw, stored, err := r.res.encode(obj)
+	if err != nil {
+		return nil, false, apierrors.NewBadRequest(err.Error())
+	}
+	if err := r.checkSize(stored); err != nil {
+		return nil, false, err
+	}
+	if bytes.Equal(stored, cur.Stored()) {
+		return nil, false, errUnchanged
+	}
+	if r.dryRun {
+		it, err := item.New(r.res.kind, raw, cur.Revision, r.namespace, r.name)
+		return it, false, err
+	}
+	if reserve := r.res.hooks.Reserve; reserve != nil && r.sub == "" && !c.internal {
+		done, err := reserve(ctx, obj, old, false)
+		if err != nil {
+			return nil, false, err
+		}
+		stored := false
+		defer func() { done(stored) }()
+		it, err := r.replace(ctx, cur, obj)
+		stored = err == nil
+		return it, false, err
+	}
+	it, err := r.write(ctx, cur, raw, stored)
+	return it, false, err
+}
+
+// replace encodes and writes an object that a reservation may have changed.
+func (r *request) replace(ctx context.Context, cur *Item, obj Object) (*Item, error) {
+	raw, stored, err := r.res.encode(obj)
+	if err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	return r.write(ctx, cur, raw, stored)
+}
+
+func (r *request) write(ctx context.Context, cur *Item, raw, stored []byte) (*Item, error) {
+	rev, now, err := r.s.cfg.Store.Update(ctx, watchcache.Key(r.res.storage, r.namespace, r.name), r.res.value(stored), cur.Revision, r.res.ttl)
+	switch {
+	case err == nil:
+		return item.New(r.res.kind, raw, rev, r.namespace, r.name)
+	case errors.Is(err, store.ErrNotFound):
+		return nil, r.notFound()
+	case errors.Is(err, store.ErrConflict):
+		return nil, r.lost(now)
+	}
+	return nil, err
+}
+
+// lost is the error of an attempt that somebody else was faster than.
+func (r *request) lost(now store.KV) error {
+	it, err := r.res.item(now, r.namespace, r.name)
+	if err != nil {
+		return err
+	}
+	return &staleError{now: it}
+}
+
+// reconcileMeta checks what the client insists on and takes over what it cannot change.
+func (r *request) reconcileMeta(obj, old Object) error {
+	meta, was := metadata(obj), old.GetMetadata()
+	if rv := meta.GetResourceVersion(); rv != "" && rv != "0" && rv != was.GetResourceVersion() {
+		return &staleError{asked: rv}
+	}
+	if meta.GetUid() != "" && meta.GetUid() != was.GetUid() {
+		return apierrors.NewPreconditionFailed(r.res.kind.Group, r.res.kind.Plural, r.name, "UID", meta.GetUid(), was.GetUid())
+	}
+	if meta.GetName() != was.GetName() {
+		return apierrors.NewNameMismatch("name", meta.GetName(), was.GetName())
+	}
+	meta.Uid, meta.ResourceVersion, meta.SelfLink = was.GetUid(), was.GetResourceVersion(), ""
+	meta.Namespace = was.GetNamespace()
+	meta.CreationTimestamp = was.GetCreationTimestamp()
+	meta.DeletionTimestamp = was.GetDeletionTimestamp()
+	meta.DeletionGracePeriodSeconds = was.DeletionGracePeriodSeconds
+	if meta.GetGenerateName() == "" {
+		meta.GenerateName = was.GetGenerateName()
+	}
+	meta.Generation = was.GetGeneration()
+	return nil
+}
+
+// prepareUpdate takes the new object through strategy, defaults, admission and validation.
+func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) (Object, error) {
+	k, hooks := r.res.kind, &r.res.hooks
+	if r.sub == "status" {
+		r.statusOnly(obj, old)
+		if hooks.PrepareStatus != nil {
+			hooks.PrepareStatus(ctx, obj, old)
+		}
+	} else if k.HasStatus() {
+		copyField(obj, old, "status")
+	}
+	if r.sub == "" && hooks.PrepareUpdate != nil {
+		hooks.PrepareUpdate(ctx, obj, old)
+	}
+	k.Default(obj)
+	adm := r.admission(admission.Update, obj, old)
+	if err := r.s.admit(ctx, adm); err != nil {
+		return nil, err
+	}
+	if k.Generation && r.sub != "status" && !sameDesired(obj, old) {
+		obj.GetMetadata().Generation++
+	}
+	var err error
+	if c.manage != nil {
+		obj, err = c.manage(old, obj)
+	} else {
+		obj, err = r.track(old, obj)
+	}
+	if err != nil {
+		return nil, err
+	}
+	validate := k.Validate
+	if r.sub == "status" {
+		validate = k.ValidateStatus
+	}
+	if errs := validate(obj, old); len(errs) > 0 {
+		return nil, apierrors.NewInvalid(k.Group, k.Kind, r.name, schema.Causes(errs))
+	}
+	return obj, r.s.validateAdmission(ctx, adm)
+}
+
+// statusOnly takes everything but the status from the stored object. Labels, annotations and finalizers of the
+// metadata are the client's for pods and nodes, as in Kubernetes: their agents set them with the status.
+func (r *request) statusOnly(obj, old Object) {
+	copyAllBut(obj, old, "status")
+	meta := clone(old.GetMetadata())
+	sent := obj.GetMetadata()
+	if k := r.res.kind; k.Group == "" && (k.Kind == "Pod" || k.Kind == "Node") {
+		meta.Labels, meta.Annotations, meta.Finalizers = sent.Labels, sent.Annotations, sent.Finalizers
+	}
+	meta.ManagedFields = sent.ManagedFields
+	setMetadata(obj, meta)
+}
+
+// finishes tells whether an update takes away the last thing that kept a deleted object.
+func (r *request) finishes(obj, old Object) bool {
+	m := obj.GetMetadata()
+	if m.GetDeletionTimestamp() == nil || len(m.GetFinalizers()) > 0 || m.GetDeletionGracePeriodSeconds() != 0 {
+		return false
+	}
+	return !r.held(obj) && (len(old.GetMetadata().GetFinalizers()) > 0 || r.held(old))
+}
+
+func (r *request) held(obj Object) bool {
+	return r.res.hooks.Held != nil && r.res.hooks.Held(obj)
+}
+
+// item makes an item of what the store has, in the storage kind's form.
+func (res *resource) item(kv store.KV, namespace, name string) (*Item, error) {
+	it, err := res.objects.Decode(kv, namespace, name)
+	if err != nil {
+		return nil, apierrors.NewInternal(fmt.Errorf("stored object cannot be read: %w", err))
+	}
+	return it, nil
+}

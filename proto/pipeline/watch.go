@@ -1,0 +1,147 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/keelson/keelson/proto/apierrors"
+	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+	"github.com/keelson/keelson/proto/pipeline/watchcache"
+)
+
+// Watch is an open watch. Its methods may be called from several goroutines, Next from one at a time.
+type Watch struct {
+	s        *Server
+	res      *resource
+	w        *watchcache.Watcher
+	deadline time.Time
+	name     string
+	// acted is the highest revision acknowledged.
+	acted  atomic.Int64
+	buf    []watchcache.Event
+	events []Event
+}
+
+// Watch opens a watch. The caller closes it.
+func (s *Server) Watch(ctx context.Context, req *resourcev1.WatchOpen) (*Watch, error) {
+	res, f, err := s.collection(ctx, req.GetSelection(), "watch")
+	if err != nil {
+		return nil, err
+	}
+	if err := checkWatchMatch(req); err != nil {
+		return nil, err
+	}
+	rv := req.GetResourceVersion()
+	o := watchcache.Options{
+		Namespace: f.namespace, Match: f.match(), Bookmarks: req.GetAllowBookmarks(),
+		Initial: rv == "" || rv == "0" || req.GetSendInitialEvents(), InitialEnd: req.GetSendInitialEvents(),
+	}
+	o.Field, o.Value = f.exact()
+	if err := s.fresh(ctx, rv); err != nil {
+		return nil, err
+	}
+	if o.After, err = parseVersion(rv); err != nil {
+		return nil, err
+	}
+	w, err := res.objects.Watch(o)
+	if errors.Is(err, watchcache.ErrTooOld) {
+		return nil, apierrors.NewTooOldResourceVersion(o.After, res.objects.Oldest())
+	} else if err != nil {
+		return nil, watchError(err)
+	}
+	out := &Watch{s: s, res: res, w: w, name: req.GetAcknowledger()}
+	if t := req.GetTimeoutSeconds(); t > 0 {
+		out.deadline = time.Now().Add(time.Duration(t) * time.Second)
+	}
+	if out.name != "" {
+		s.acks.add(out)
+	}
+	return out, nil
+}
+
+func checkWatchMatch(req *resourcev1.WatchOpen) error {
+	m := req.GetResourceVersionMatch()
+	switch {
+	case m == "":
+		return nil
+	case !req.GetSendInitialEvents():
+		return apierrors.NewInvalid("meta.k8s.io", "ListOptions", "", causes("FieldValueForbidden", "resourceVersionMatch",
+			"Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"))
+	case m != "NotOlderThan":
+		return apierrors.NewInvalid("meta.k8s.io", "ListOptions", "", causes("FieldValueForbidden", "sendInitialEvents",
+			"Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"))
+	}
+	return nil
+}
+
+func watchError(err error) error {
+	switch {
+	case errors.Is(err, watchcache.ErrTooSlow):
+		return apierrors.NewResourceExpired("the watch was cut off because its events were not read in time; list again")
+	case errors.Is(err, watchcache.ErrClosed):
+		return apierrors.NewServiceUnavailable("the watch is closed")
+	}
+	return storeError(err)
+}
+
+// Next blocks until there are events and returns at least one; the slice is valid until the next call. Errors are
+// final: io.EOF at the end of the time asked for, 410 Expired where the watcher is too slow, the context's.
+func (w *Watch) Next(ctx context.Context) ([]Event, error) {
+	if !w.deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(ctx, w.deadline, io.EOF)
+		defer cancel()
+	}
+	events, err := w.w.Next(ctx, w.buf)
+	if err != nil {
+		if context.Cause(ctx) == io.EOF {
+			return nil, io.EOF
+		}
+		return nil, watchError(err)
+	}
+	clear(w.events)
+	w.events = w.events[:0]
+	for _, e := range events {
+		out := Event{Type: eventTypes[e.Type], Revision: e.Revision, InitialEventsEnd: e.InitialEnd}
+		if e.Item != nil {
+			if out.Item, err = w.res.view(e.Item); err != nil {
+				return nil, err
+			}
+		}
+		w.events = append(w.events, out)
+	}
+	clear(events)
+	w.buf = events
+	return w.events, nil
+}
+
+var eventTypes = [...]resourcev1.EventType{
+	watchcache.Added:    resourcev1.EventType_EVENT_TYPE_ADDED,
+	watchcache.Modified: resourcev1.EventType_EVENT_TYPE_MODIFIED,
+	watchcache.Deleted:  resourcev1.EventType_EVENT_TYPE_DELETED,
+	watchcache.Bookmark: resourcev1.EventType_EVENT_TYPE_BOOKMARK,
+}
+
+// Progress asks for a bookmark at the current revision; it comes through Next.
+func (w *Watch) Progress() { w.w.Progress() }
+
+// Acknowledge says that the watcher has acted on everything up to a revision.
+func (w *Watch) Acknowledge(revision int64) {
+	for {
+		old := w.acted.Load()
+		if revision <= old || w.acted.CompareAndSwap(old, revision) {
+			return
+		}
+	}
+}
+
+// Close ends the watch.
+func (w *Watch) Close() {
+	if w.name != "" {
+		w.s.acks.remove(w)
+	}
+	w.w.Close()
+}

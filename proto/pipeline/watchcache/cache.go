@@ -1,0 +1,316 @@
+package watchcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/keelson/keelson/proto/pipeline/store"
+	"github.com/keelson/keelson/proto/schema"
+)
+
+// Root is the prefix of all objects' keys.
+const Root = "/registry/"
+
+// loadPage is how many keys one read of the initial load asks for.
+const loadPage = 2000
+
+// bookmarkEvery is how often watchers that allow bookmarks get one without asking: often enough that a client which
+// resumes finds its revision still in the history of recent changes.
+const bookmarkEvery = 30 * time.Second
+
+// askAgain is how long after a failure the store is asked for its revision again.
+const askAgain = 200 * time.Millisecond
+
+// Errors of reads and watches.
+var (
+	// ErrTooOld is returned where a watch would start before the recent changes.
+	ErrTooOld = errors.New("watchcache: revision is too old")
+	// ErrTooSlow ends a watcher that did not read its events in time, or whose cache was loaded anew.
+	ErrTooSlow = errors.New("watchcache: watcher is too slow")
+	// ErrClosed is returned once the cache or the watcher is closed.
+	ErrClosed = errors.New("watchcache: closed")
+)
+
+// Config is what a Cache needs.
+type Config struct {
+	Store store.Store
+	// Kinds are the stored kinds, one for each storage path.
+	Kinds []*schema.Kind
+	// History is how many recent changes of a kind are kept for watches that resume.
+	History int
+	// Buffer is how many events a watcher may lag behind.
+	Buffer int
+	Logger *zap.Logger
+}
+
+// Cache holds all kinds. It follows the store by a single watch, so that one revision speaks of everything.
+type Cache struct {
+	cfg    Config
+	byPath map[string]*Collection
+	all    []*Collection
+
+	progress progress
+	current  batcher
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	// asks wakes the goroutine that answers watchers' requests for progress.
+	asks chan struct{}
+}
+
+// New returns a cache that is empty until Start.
+func New(cfg Config) *Cache {
+	c := &Cache{cfg: cfg, byPath: map[string]*Collection{}, asks: make(chan struct{}, 1)}
+	c.progress.init()
+	c.current.ask = cfg.Store.Revision
+	for _, k := range cfg.Kinds {
+		col := newCollection(c, k)
+		c.byPath[k.StoragePath] = col
+		c.all = append(c.all, col)
+	}
+	return c
+}
+
+// Collection returns the cache of a stored kind; nil for others.
+func (c *Cache) Collection(k *schema.Kind) *Collection { return c.byPath[k.StoragePath] }
+
+// Start loads everything and follows the store from there until Close. The context bounds the loading.
+func (c *Cache) Start(ctx context.Context) error {
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	rev, err := c.load(ctx)
+	if err != nil {
+		c.cancel()
+		return err
+	}
+	c.wg.Add(2)
+	go func() { defer c.wg.Done(); c.follow(rev) }()
+	go func() { defer c.wg.Done(); c.bookmarks() }()
+	return nil
+}
+
+// Close ends all watchers and waits for the cache's goroutines.
+func (c *Cache) Close() {
+	if c.cancel == nil {
+		return
+	}
+	c.cancel()
+	c.wg.Wait()
+	for _, col := range c.all {
+		col.endWatchers(ErrClosed)
+	}
+}
+
+// Revision is the one up to which everything has been seen.
+func (c *Cache) Revision() int64 { return c.progress.load() }
+
+// Current returns the store's revision: at least that of each write acknowledged before the call. Readers that ask at
+// the same time share one question to the store.
+func (c *Cache) Current(ctx context.Context) (int64, error) { return c.current.do(ctx) }
+
+// WaitFor blocks until the cache has seen a revision.
+func (c *Cache) WaitFor(ctx context.Context, revision int64) error {
+	return c.progress.wait(ctx, revision)
+}
+
+// load reads the whole store at one revision into the collections.
+func (c *Cache) load(ctx context.Context) (int64, error) {
+	trees := map[*Collection]*loading{}
+	r := store.Range{Prefix: Root, Limit: loadPage}
+	for {
+		page, err := c.cfg.Store.List(ctx, r)
+		if err != nil {
+			return 0, fmt.Errorf("reading %s: %w", Root, err)
+		}
+		if r.Revision == 0 {
+			r.Revision = page.Revision
+		}
+		for _, kv := range page.KVs {
+			col, ns, name := c.locate(kv.Key)
+			if col == nil {
+				continue
+			}
+			l := trees[col]
+			if l == nil {
+				l = &loading{}
+				trees[col] = l
+			}
+			it, err := col.decode(kv, ns, name)
+			if err != nil {
+				// One object that cannot be read must not keep the others from being served.
+				c.cfg.Logger.Error("object in the store cannot be read; it is left out", zap.String("key", kv.Key), zap.Error(err))
+				continue
+			}
+			l.items = append(l.items, it)
+		}
+		if len(page.KVs) == 0 || int64(len(page.KVs)) >= page.Count {
+			break
+		}
+		r.Start = page.KVs[len(page.KVs)-1].Key + "\x00"
+	}
+	for _, col := range c.all {
+		col.replace(trees[col], r.Revision)
+	}
+	c.progress.advance(r.Revision)
+	return r.Revision, nil
+}
+
+// follow applies the store's changes until the cache is closed. When the watch cannot go on (its start is compacted),
+// everything is read again and watchers have to start over.
+func (c *Cache) follow(from int64) {
+	for c.ctx.Err() == nil {
+		err := c.followOnce(from)
+		if c.ctx.Err() != nil {
+			return
+		}
+		c.cfg.Logger.Warn("watch of the store ended; reading everything again", zap.Error(err))
+		for backoff := 50 * time.Millisecond; c.ctx.Err() == nil; backoff = min(2*backoff, 5*time.Second) {
+			if from, err = c.load(c.ctx); err == nil {
+				break
+			}
+			c.cfg.Logger.Error("the store cannot be read", zap.Error(err), zap.Duration("again in", backoff))
+			select {
+			case <-time.After(backoff):
+			case <-c.ctx.Done():
+			}
+		}
+	}
+}
+
+func (c *Cache) followOnce(from int64) error {
+	w, err := c.cfg.Store.Watch(c.ctx, "", from+1)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	for {
+		b, err := w.Next(c.ctx)
+		if err != nil {
+			return err
+		}
+		c.apply(b)
+	}
+}
+
+// apply brings the collections to the batch's revision. Events are grouped by kind: the order within a kind is what
+// its watchers are promised, and nothing is seen across kinds before the revision advances.
+func (c *Cache) apply(b store.Batch) {
+	var groups []*group
+next:
+	for _, e := range b.Events {
+		col, ns, name := c.locate(e.KV.Key)
+		if col == nil {
+			continue
+		}
+		ch := pending{e: e, namespace: ns, name: name}
+		for _, g := range groups {
+			if g.col == col {
+				g.changes = append(g.changes, ch)
+				continue next
+			}
+		}
+		groups = append(groups, &group{col: col, changes: []pending{ch}})
+	}
+	for _, g := range groups {
+		g.col.apply(g.changes)
+	}
+	c.progress.advance(b.Revision)
+}
+
+type group struct {
+	col     *Collection
+	changes []pending
+}
+
+type pending struct {
+	e               store.Event
+	namespace, name string
+}
+
+// locate finds the collection and name of a key; nil for keys of nothing that is served.
+func (c *Cache) locate(key string) (col *Collection, namespace, name string) {
+	rest, ok := strings.CutPrefix(key, Root)
+	if !ok {
+		return nil, "", ""
+	}
+	// Storage paths have one segment, or two ("services/specs").
+	first := strings.IndexByte(rest, '/')
+	if first < 0 {
+		return nil, "", ""
+	}
+	end := first
+	if col = c.byPath[rest[:first]]; col == nil {
+		second := strings.IndexByte(rest[first+1:], '/')
+		if second < 0 {
+			return nil, "", ""
+		}
+		end = first + 1 + second
+		if col = c.byPath[rest[:end]]; col == nil {
+			return nil, "", ""
+		}
+	}
+	name = rest[end+1:]
+	if col.kind.Namespaced {
+		if namespace, name, ok = strings.Cut(name, "/"); !ok {
+			return nil, "", ""
+		}
+	}
+	if name == "" || strings.Contains(name, "/") && !col.slashes {
+		return nil, "", ""
+	}
+	return col, namespace, name
+}
+
+// Key returns the store's key of an object.
+func Key(k *schema.Kind, namespace, name string) string {
+	if k.Namespaced {
+		return Root + k.StoragePath + "/" + namespace + "/" + name
+	}
+	return Root + k.StoragePath + "/" + name
+}
+
+// ask wakes the goroutine that answers requests for progress.
+func (c *Cache) ask() {
+	select {
+	case c.asks <- struct{}{}:
+	default:
+	}
+}
+
+// bookmarks gives watchers their bookmarks: at intervals, and soon when they ask.
+func (c *Cache) bookmarks() {
+	tick := time.NewTicker(bookmarkEvery)
+	defer tick.Stop()
+	var again <-chan time.Time
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-tick.C:
+			for _, col := range c.all {
+				col.bookmark(func(w *Watcher) bool { return w.o.Bookmarks })
+			}
+		case <-again:
+			c.ask()
+		case <-c.asks:
+			rev, err := c.Current(c.ctx)
+			if err == nil {
+				err = c.WaitFor(c.ctx, rev)
+			}
+			if err != nil {
+				c.cfg.Logger.Warn("progress of the store is not known", zap.Error(err))
+				again = time.After(askAgain)
+				continue
+			}
+			for _, col := range c.all {
+				col.bookmark(func(w *Watcher) bool { return w.asked.Swap(false) })
+			}
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package watchcache
+
+import (
+	"fmt"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/keelson/keelson/proto/pipeline/item"
+	"github.com/keelson/keelson/proto/pipeline/store"
+	"github.com/keelson/keelson/proto/pipeline/store/envelope"
+	"github.com/keelson/keelson/proto/schema"
+)
+
+// Collection is the cache of one kind.
+type Collection struct {
+	cache *Cache
+	kind  *schema.Kind
+	// slashes tells whether names may hold slashes: none do so far.
+	slashes bool
+
+	mu   sync.RWMutex
+	tree *tree
+	// revision is that of the kind's last change.
+	revision int64
+	// snapshot is the last one taken, until the tree changes.
+	snapshot *Snapshot
+	kept     keeper
+	recent   ring
+	watchers registry
+}
+
+// loading gathers a collection's initial state.
+type loading struct{ items []*item.Item }
+
+func newCollection(c *Cache, k *schema.Kind) *Collection {
+	return &Collection{cache: c, kind: k, tree: newTree(), recent: ring{limit: c.cfg.History}, watchers: newRegistry()}
+}
+
+// Kind returns the kind that the collection holds.
+func (c *Collection) Kind() *schema.Kind { return c.kind }
+
+// decode makes an item of what the store has.
+func (c *Collection) decode(kv store.KV, namespace, name string) (*item.Item, error) {
+	o, err := envelope.Parse(kv.Value)
+	if err != nil {
+		return nil, err
+	}
+	if o.Kind != c.kind.Kind || o.APIVersion != c.kind.APIVersion() {
+		return nil, fmt.Errorf("stored as %s %s, want %s %s", o.APIVersion, o.Kind, c.kind.APIVersion(), c.kind.Kind)
+	}
+	return item.New(c.kind, o.Raw, kv.Revision, namespace, name)
+}
+
+// Decode makes an item of a value read from the store itself.
+func (c *Collection) Decode(kv store.KV, namespace, name string) (*item.Item, error) {
+	return c.decode(kv, namespace, name)
+}
+
+// replace sets the whole state, at a revision. Watchers cannot bridge that.
+func (c *Collection) replace(l *loading, revision int64) {
+	t := newTree()
+	if l != nil {
+		for _, it := range l.items {
+			t.ReplaceOrInsert(it)
+		}
+	}
+	c.mu.Lock()
+	c.tree, c.revision, c.snapshot = t, revision, nil
+	c.kept.clear()
+	c.recent.reset(revision)
+	c.mu.Unlock()
+	c.endWatchers(ErrTooSlow)
+}
+
+// apply adds changes in order.
+func (c *Collection) apply(changes []pending) {
+	// Bytes are parsed before the lock is taken.
+	items := make([]*item.Item, len(changes))
+	for i := range changes {
+		if changes[i].e.Type != store.Put {
+			continue
+		}
+		it, err := c.decode(changes[i].e.KV, changes[i].namespace, changes[i].name)
+		if err != nil {
+			c.cache.cfg.Logger.Error("object in the store cannot be read; it is left out", zap.String("key", changes[i].e.KV.Key), zap.Error(err))
+		}
+		items[i] = it
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range changes {
+		var old *item.Item
+		if items[i] != nil {
+			old, _ = c.tree.ReplaceOrInsert(items[i])
+		} else {
+			old, _ = c.tree.Delete(&item.Item{Namespace: changes[i].namespace, Name: changes[i].name})
+			if old == nil {
+				continue
+			}
+		}
+		c.revision = changes[i].e.KV.Revision
+		ch := &change{item: items[i], old: old, revision: c.revision}
+		c.recent.add(ch)
+		c.watchers.publish(ch)
+	}
+	c.snapshot = nil
+}
+
+// at is the revision of the tree: the cache's, or that of the kind's last change where the cache is in the middle of
+// a batch. The lock is held.
+func (c *Collection) at() int64 { return max(c.revision, c.cache.progress.load()) }
+
+// Get returns an object as the cache has it now.
+func (c *Collection) Get(namespace, name string) (*item.Item, bool) {
+	key := item.Item{Namespace: namespace, Name: name}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.tree.Get(&key)
+}
+
+// Len is how many objects there are.
+func (c *Collection) Len() int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.tree.Len()
+}
+
+// Snapshot returns the state as the cache has it now.
+func (c *Collection) Snapshot() *Snapshot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.snapshotLocked()
+}
+
+func (c *Collection) snapshotLocked() *Snapshot {
+	rev := c.at()
+	switch {
+	case c.snapshot == nil:
+		c.snapshot = &Snapshot{Revision: rev, tree: c.tree.Clone()}
+	case c.snapshot.Revision != rev:
+		// Other kinds have changed: the same tree at a later revision.
+		c.snapshot = &Snapshot{Revision: rev, tree: c.snapshot.tree}
+	}
+	return c.snapshot
+}
+
+func (c *Collection) endWatchers(err error) {
+	c.mu.Lock()
+	ws := c.watchers.all()
+	c.mu.Unlock()
+	for _, w := range ws {
+		w.end(err)
+	}
+}
+
+// bookmark queues a bookmark for each watcher that wants one.
+func (c *Collection) bookmark(wants func(*Watcher) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	rev := c.at()
+	for _, w := range c.watchers.all() {
+		if wants(w) {
+			w.push(Event{Type: Bookmark, Revision: rev})
+		}
+	}
+}
