@@ -42,6 +42,9 @@ func (s *Server) Delete(ctx context.Context, req *resourcev1.DeleteRequest) (*Re
 }
 
 func (r *request) delete(ctx context.Context, o *metav1.DeleteOptions) (*Result, error) {
+	if o == nil {
+		o = &metav1.DeleteOptions{}
+	}
 	if err := checkDeleteOptions(o); err != nil {
 		return nil, err
 	}
@@ -258,8 +261,10 @@ func (s *Server) DeleteCollection(ctx context.Context, req *resourcev1.DeleteCol
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDeleteOptions(req.GetOptions()); err != nil {
-		return nil, err
+	if req.GetOptions() != nil {
+		if err := checkDeleteOptions(req.GetOptions()); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.fresh(ctx, ""); err != nil {
 		return nil, err
