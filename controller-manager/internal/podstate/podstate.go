@@ -6,8 +6,7 @@ import (
 	"time"
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
-
-	"github.com/keelson/keelson/controller-manager/internal/stamp"
+	"github.com/keelson/keelson/proto/sdk/apitime"
 )
 
 // Phases and conditions of a pod.
@@ -64,7 +63,7 @@ func Available(pod *corev1.Pod, minReady time.Duration, now time.Time) (availabl
 	if minReady == 0 {
 		return true, 0
 	}
-	since := stamp.Time(c.GetLastTransitionTime())
+	since := apitime.Go(c.GetLastTransitionTime())
 	if since.IsZero() {
 		return false, 0
 	}

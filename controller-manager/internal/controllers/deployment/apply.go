@@ -3,6 +3,7 @@ package deployment
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/keelson/keelson/proto/apierrors"
@@ -65,6 +66,9 @@ func (c *Controller) create(ctx context.Context, key controller.Key, d *appsv1.D
 	return fmt.Errorf("creating replica set %s: %w", rs.GetMetadata().GetName(), o.Err)
 }
 
+// errCollision makes the runner try again at once, with the raised collision count.
+var errCollision = errors.New("the name is taken by another template; trying another hash")
+
 // collided handles a name that is taken: by our own earlier attempt, whose answer was lost, or by another template of
 // the same hash.
 func (c *Controller) collided(ctx context.Context, key controller.Key, d *appsv1.Deployment, rs *appsv1.ReplicaSet) error {
@@ -85,7 +89,7 @@ func (c *Controller) collided(ctx context.Context, key controller.Key, d *appsv1
 	if err := c.setStatus(ctx, key, d, status); err != nil {
 		return err
 	}
-	return apierrors.NewConflict("apps", "replicasets", rs.GetMetadata().GetName(), "the name is taken by another template; trying another hash")
+	return apierrors.NewConflict("apps", "replicasets", rs.GetMetadata().GetName(), errCollision)
 }
 
 func (c *Controller) resizeAndRemove(ctx context.Context, key controller.Key, out decision) error {

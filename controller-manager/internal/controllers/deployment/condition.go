@@ -5,8 +5,7 @@ import (
 	"time"
 
 	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
-
-	"github.com/keelson/keelson/controller-manager/internal/stamp"
+	"github.com/keelson/keelson/proto/sdk/apitime"
 )
 
 // conditions is a Deployment's list of conditions under change. Entries are shared with the cache and never modified.
@@ -49,8 +48,8 @@ func newCondition(now time.Time, kind, status, reason, message string) *appsv1.D
 		Status:             status,
 		Reason:             reason,
 		Message:            message,
-		LastUpdateTime:     stamp.Of(now),
-		LastTransitionTime: stamp.Of(now),
+		LastUpdateTime:     apitime.Of(now),
+		LastTransitionTime: apitime.Of(now),
 	}
 }
 

@@ -7,9 +7,8 @@ import (
 	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/sdk/apitime"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/keelson/keelson/controller-manager/internal/stamp"
 )
 
 var start = time.Unix(1_700_000_000, 0)
@@ -79,7 +78,7 @@ func (w *world) step() (decision, bool) {
 		}
 		rs.Metadata.Uid = "uid-" + rs.Metadata.Name
 		rs.Metadata.Generation = 1
-		rs.Metadata.CreationTimestamp = stamp.Of(w.now)
+		rs.Metadata.CreationTimestamp = apitime.Of(w.now)
 		rs.Status = &appsv1.ReplicaSetStatus{}
 		w.sets[rs.Metadata.Name] = rs
 	}

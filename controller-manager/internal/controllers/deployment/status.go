@@ -8,9 +8,8 @@ import (
 	"time"
 
 	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
+	"github.com/keelson/keelson/proto/sdk/apitime"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/keelson/keelson/controller-manager/internal/stamp"
 )
 
 // hasDeadline reports whether a rollout that makes no progress is ever called late.
@@ -102,7 +101,7 @@ func (r *rollout) late() bool {
 	case c.GetReason() == reasonDeadlineExceeded:
 		return true
 	}
-	return r.now.After(stamp.Time(c.GetLastUpdateTime()).Add(r.deadline()))
+	return r.now.After(apitime.Go(c.GetLastUpdateTime()).Add(r.deadline()))
 }
 
 // untilDeadline is how long until the rollout would be late; nothing else wakes the controller when nothing happens.
@@ -112,7 +111,7 @@ func (r *rollout) untilDeadline() time.Duration {
 		return 0
 	}
 	// API times have whole seconds, and the deadline must have passed.
-	return max(stamp.Time(c.GetLastUpdateTime()).Add(r.deadline()).Sub(r.now), 0) + time.Second
+	return max(apitime.Go(c.GetLastUpdateTime()).Add(r.deadline()).Sub(r.now), 0) + time.Second
 }
 
 // copyFailure shows a ReplicaSet's failure to create pods on the Deployment; the new ReplicaSet's counts most.

@@ -9,10 +9,10 @@ import (
 	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/sdk/apitime"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/keelson/keelson/controller-manager/internal/owner"
-	"github.com/keelson/keelson/controller-manager/internal/stamp"
 )
 
 // safe has no vowels and none of the digits that look like them, so that a hash never spells a word.
@@ -71,7 +71,7 @@ func findNew(d *appsv1.Deployment, sets []*appsv1.ReplicaSet) *appsv1.ReplicaSet
 }
 
 func older(a, b *appsv1.ReplicaSet) bool {
-	ta, tb := stamp.Time(a.GetMetadata().GetCreationTimestamp()), stamp.Time(b.GetMetadata().GetCreationTimestamp())
+	ta, tb := apitime.Go(a.GetMetadata().GetCreationTimestamp()), apitime.Go(b.GetMetadata().GetCreationTimestamp())
 	if ta.Equal(tb) {
 		return a.GetMetadata().GetName() < b.GetMetadata().GetName()
 	}

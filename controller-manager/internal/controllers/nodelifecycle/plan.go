@@ -5,10 +5,10 @@ import (
 	"time"
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	"github.com/keelson/keelson/proto/sdk/apitime"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/keelson/keelson/controller-manager/internal/nodestate"
-	"github.com/keelson/keelson/controller-manager/internal/stamp"
 )
 
 const (
@@ -30,7 +30,7 @@ func silence(node *corev1.Node, now time.Time) ([]*corev1.NodeCondition, bool) {
 		if i < 0 {
 			out = append(out, &corev1.NodeCondition{
 				Type: kind, Status: nodestate.Unknown, Reason: reasonNever, Message: messageNever,
-				LastHeartbeatTime: node.GetMetadata().GetCreationTimestamp(), LastTransitionTime: stamp.Of(now),
+				LastHeartbeatTime: node.GetMetadata().GetCreationTimestamp(), LastTransitionTime: apitime.Of(now),
 			})
 			changed = true
 			continue
@@ -39,7 +39,7 @@ func silence(node *corev1.Node, now time.Time) ([]*corev1.NodeCondition, bool) {
 			continue
 		}
 		c := proto.CloneOf(out[i])
-		c.Status, c.Reason, c.Message, c.LastTransitionTime = nodestate.Unknown, reasonStopped, messageStopped, stamp.Of(now)
+		c.Status, c.Reason, c.Message, c.LastTransitionTime = nodestate.Unknown, reasonStopped, messageStopped, apitime.Of(now)
 		out[i] = c
 		changed = true
 	}
@@ -123,7 +123,7 @@ func taints(node *corev1.Node, conditions []*corev1.NodeCondition, evict bool, n
 	}
 	for _, w := range want {
 		changed = true
-		w.TimeAdded = stamp.Of(now)
+		w.TimeAdded = apitime.Of(now)
 		out = append(out, w)
 	}
 	return out, changed

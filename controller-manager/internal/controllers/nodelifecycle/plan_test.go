@@ -7,15 +7,14 @@ import (
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
-
-	"github.com/keelson/keelson/controller-manager/internal/stamp"
+	"github.com/keelson/keelson/proto/sdk/apitime"
 )
 
 var now = time.Unix(1_700_000_000, 0)
 
 func node(ready string, more ...*corev1.NodeCondition) *corev1.Node {
 	n := &corev1.Node{
-		Metadata: &metav1.ObjectMeta{Name: "n1", CreationTimestamp: stamp.Of(now)},
+		Metadata: &metav1.ObjectMeta{Name: "n1", CreationTimestamp: apitime.Of(now)},
 		Spec:     &corev1.NodeSpec{},
 		Status:   &corev1.NodeStatus{Conditions: more},
 	}

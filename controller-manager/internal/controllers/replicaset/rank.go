@@ -8,9 +8,9 @@ import (
 	"time"
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	"github.com/keelson/keelson/proto/sdk/apitime"
 
 	"github.com/keelson/keelson/controller-manager/internal/podstate"
-	"github.com/keelson/keelson/controller-manager/internal/stamp"
 )
 
 // deletionCostAnnotation lets users say which pods they would rather lose; lower goes first.
@@ -54,10 +54,10 @@ func newVictim(pod *corev1.Pod, related map[string]int, now time.Time) victim {
 		ready:     podstate.Ready(pod),
 		cost:      deletionCost(pod),
 		crowd:     related[pod.GetSpec().GetNodeName()],
-		createdAt: logAge(stamp.Time(pod.GetMetadata().GetCreationTimestamp()), now),
+		createdAt: logAge(apitime.Go(pod.GetMetadata().GetCreationTimestamp()), now),
 	}
 	if v.ready {
-		v.readyFor = logAge(stamp.Time(podstate.Condition(pod, podstate.ConditionReady).GetLastTransitionTime()), now)
+		v.readyFor = logAge(apitime.Go(podstate.Condition(pod, podstate.ConditionReady).GetLastTransitionTime()), now)
 	}
 	for _, c := range pod.GetStatus().GetContainerStatuses() {
 		v.restarts = max(v.restarts, c.GetRestartCount())

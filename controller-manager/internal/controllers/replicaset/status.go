@@ -5,11 +5,11 @@ import (
 
 	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	"github.com/keelson/keelson/proto/sdk/apitime"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/keelson/keelson/controller-manager/internal/podstate"
 	"github.com/keelson/keelson/controller-manager/internal/selector"
-	"github.com/keelson/keelson/controller-manager/internal/stamp"
 )
 
 // conditionReplicaFailure is True while pods cannot be created or deleted.
@@ -77,7 +77,7 @@ func conditions(old []*appsv1.ReplicaSetCondition, failed *failure, now time.Tim
 			Status:             podstate.True,
 			Reason:             failed.reason,
 			Message:            failed.message,
-			LastTransitionTime: stamp.Of(now),
+			LastTransitionTime: apitime.Of(now),
 		})
 	}
 	if len(out) == 0 {

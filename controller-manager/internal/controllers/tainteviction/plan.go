@@ -4,10 +4,10 @@ import (
 	"time"
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	"github.com/keelson/keelson/proto/sdk/apitime"
 
 	"github.com/keelson/keelson/controller-manager/internal/nodestate"
 	"github.com/keelson/keelson/controller-manager/internal/podstate"
-	"github.com/keelson/keelson/controller-manager/internal/stamp"
 )
 
 const (
@@ -38,7 +38,7 @@ func judge(pod *corev1.Pod, taints []*corev1.Taint) verdict {
 		if t != nil && t.TolerationSeconds == nil {
 			continue
 		}
-		from := stamp.Time(taint.GetTimeAdded())
+		from := apitime.Go(taint.GetTimeAdded())
 		if bound.After(from) {
 			from = bound
 		}
@@ -76,8 +76,8 @@ func tolerating(tolerations []*corev1.Toleration, taint *corev1.Taint) *corev1.T
 
 // boundAt is when the pod came to its node.
 func boundAt(pod *corev1.Pod) time.Time {
-	if t := stamp.Time(podstate.Condition(pod, scheduled).GetLastTransitionTime()); !t.IsZero() {
+	if t := apitime.Go(podstate.Condition(pod, scheduled).GetLastTransitionTime()); !t.IsZero() {
 		return t
 	}
-	return stamp.Time(pod.GetMetadata().GetCreationTimestamp())
+	return apitime.Go(pod.GetMetadata().GetCreationTimestamp())
 }

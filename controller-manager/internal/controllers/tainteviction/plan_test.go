@@ -6,15 +6,14 @@ import (
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/sdk/apitime"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/keelson/keelson/controller-manager/internal/stamp"
 )
 
 func TestJudge(t *testing.T) {
 	added := time.Unix(1_700_000_000, 0)
-	taint := &corev1.Taint{Key: "node.kubernetes.io/unreachable", Effect: "NoExecute", TimeAdded: stamp.Of(added)}
-	second := &corev1.Taint{Key: "dedicated", Value: "db", Effect: "NoExecute", TimeAdded: stamp.Of(added)}
+	taint := &corev1.Taint{Key: "node.kubernetes.io/unreachable", Effect: "NoExecute", TimeAdded: apitime.Of(added)}
+	second := &corev1.Taint{Key: "dedicated", Value: "db", Effect: "NoExecute", TimeAdded: apitime.Of(added)}
 	soft := &corev1.Taint{Key: "x", Effect: "NoSchedule"}
 	tolerate := func(key, op, value string, seconds ...int64) *corev1.Toleration {
 		out := &corev1.Toleration{Key: key, Operator: op, Value: value}
@@ -46,9 +45,9 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			pod := &corev1.Pod{
-				Metadata: &metav1.ObjectMeta{CreationTimestamp: stamp.Of(added.Add(-time.Hour))},
+				Metadata: &metav1.ObjectMeta{CreationTimestamp: apitime.Of(added.Add(-time.Hour))},
 				Spec:     &corev1.PodSpec{Tolerations: tc.tolerations},
-				Status:   &corev1.PodStatus{Conditions: []*corev1.PodCondition{{Type: scheduled, Status: "True", LastTransitionTime: stamp.Of(tc.bound)}}},
+				Status:   &corev1.PodStatus{Conditions: []*corev1.PodCondition{{Type: scheduled, Status: "True", LastTransitionTime: apitime.Of(tc.bound)}}},
 			}
 			v := judge(pod, tc.taints)
 			if v.evict != tc.evict {
