@@ -29,8 +29,8 @@ type Open func(ctx context.Context, node string, op *tunnelv1.ConnectResponse) (
 // Config is what the handler needs.
 type Config struct {
 	// Pod reads a pod on the server's own behalf: who may read its logs need not be allowed to read the pod.
-	Pod    func(ctx context.Context, namespace, name string) (*corev1.Pod, error)
-	Open   Open
+	Pod  func(ctx context.Context, namespace, name string) (*corev1.Pod, error)
+	Open Open
 }
 
 // Handler serves the streaming subresources. Authorization has happened before.

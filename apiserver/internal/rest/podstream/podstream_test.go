@@ -159,7 +159,9 @@ func checkExit(t *testing.T, b []byte, code string) {
 	t.Helper()
 	var status struct {
 		Status, Reason string
-		Details        struct{ Causes []struct{ Reason, Message string } }
+		Details        struct {
+			Causes []struct{ Reason, Message string }
+		}
 	}
 	if err := json.Unmarshal(b, &status); err != nil {
 		t.Fatalf("%q: %v", b, err)

@@ -109,4 +109,3 @@ func (w *Writer) appendBookmarkTable(dst, wire []byte, revision string) ([]byte,
 	dst, err := codec.For(partialType).AppendJSON(dst, wire, codec.EncodeOptions{APIVersion: apiVersion, Kind: partialKind})
 	return append(dst, "}]}"...), err
 }
-
