@@ -11,6 +11,8 @@ type Client[T Object] struct {
 	conn *Conn
 	kind Kind
 	trim bool
+	// bare clients read metadata only.
+	bare bool
 }
 
 // For returns a client of T's kind, which its descriptor names.
@@ -44,10 +46,10 @@ func (c *Client[T]) refOf(obj T, subresource string) *resourcev1.ObjectRef {
 }
 
 func (c *Client[T]) wireTrim() *resourcev1.Trim {
-	if !c.trim {
+	if !c.trim && !c.bare {
 		return nil
 	}
-	return &resourcev1.Trim{ManagedFields: true}
+	return &resourcev1.Trim{ManagedFields: true, MetadataOnly: c.bare}
 }
 
 // Get returns one object.

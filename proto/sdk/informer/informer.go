@@ -49,13 +49,17 @@ type Informer[T client.Object] struct {
 
 // New returns an informer of T.
 func New[T client.Object](c *client.Conn, o Options[T]) *Informer[T] {
-	cl := client.For[T](c)
+	return Over(client.For[T](c), o)
+}
+
+// Over is New with a client that is not the type's own, such as client.Metadata's.
+func Over[T client.Object](cl *client.Client[T], o Options[T]) *Informer[T] {
 	if o.Trim {
 		cl = cl.Trim()
 	}
 	log := o.Logger
 	if log == nil {
-		log = c.Logger()
+		log = cl.Conn().Logger()
 	}
 	return &Informer[T]{
 		client: cl, options: o, log: log.With(zap.String("informer", cl.Kind().Plural)),
