@@ -13,7 +13,7 @@ MODULES := proto proto/sdk proto/compat apiserver scheduler controller-manager k
 EXAMPLES := web backend store
 KUBECTL_VERSION := v1.37.2
 VERSION ?= v1.37.2+keelson
-LDFLAGS := -s -w -X github.com/keelson/keelson/proto/sdk/process.Version=$(VERSION)
+LDFLAGS := -s -w -X github.com/keelson/keelson/proto/sdk/process.version=$(VERSION)
 
 # Options of `make up`.
 NODES ?= 1
