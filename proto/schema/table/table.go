@@ -1,0 +1,88 @@
+// Package table computes what `kubectl get` prints: the columns of a kind, from its options, and the cells of an object,
+// by the paths of the columns or, for kinds whose cells are more than a value, by functions of this package.
+package table
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/keelson/keelson/proto/schema"
+)
+
+// Column describes one column, in the form of meta.k8s.io TableColumnDefinition.
+type Column struct {
+	Name        string `json:"name"`
+	Type        string `json:"type"`
+	Format      string `json:"format"`
+	Description string `json:"description"`
+	// Priority 0 is always shown, 1 with -o wide.
+	Priority int32 `json:"priority"`
+}
+
+// The columns of kinds that define none.
+var fallback = []schema.Column{{Name: "Created At", Type: "date", Path: ".metadata.creationTimestamp"}}
+
+const (
+	nameDescription = "Name must be unique within a namespace. Is required when creating resources, although some resources may " +
+		"allow a client to request the generation of an appropriate name automatically."
+	none    = "<none>"
+	unknown = "<unknown>"
+	unset   = "<unset>"
+)
+
+func definitions(k *schema.Kind) []schema.Column {
+	if len(k.Columns) == 0 {
+		return fallback
+	}
+	return k.Columns
+}
+
+// named tells whether the kind has a name column of its own; otherwise the name comes first.
+func named(k *schema.Kind) bool {
+	for _, c := range k.Columns {
+		if c.Format == "name" {
+			return true
+		}
+	}
+	return false
+}
+
+// Columns returns the columns of a kind's table.
+func Columns(k *schema.Kind) []Column {
+	var out []Column
+	if !named(k) {
+		out = append(out, Column{Name: "Name", Type: "string", Format: "name", Description: nameDescription})
+	}
+	for _, c := range definitions(k) {
+		out = append(out, Column{Name: c.Name, Type: c.Type, Format: c.Format, Description: c.Description, Priority: c.Priority})
+	}
+	return out
+}
+
+// Cells returns the cells of an object, one for each of Columns: strings, int64s and bools. Ages are as of now.
+func Cells(k *schema.Kind, obj proto.Message, now time.Time) []any {
+	out := make([]any, 0, len(k.Columns)+2)
+	if !named(k) {
+		out = append(out, k.Meta(obj).GetName())
+	}
+	if k.Descriptor != nil {
+		if f := computed[k.Descriptor.FullName()]; f != nil {
+			return append(out, f(obj, now)...)
+		}
+	}
+	for _, c := range definitions(k) {
+		out = append(out, at(obj.ProtoReflect(), c.Path, c.Type, now))
+	}
+	return out
+}
+
+// computed are the kinds whose cells are computed. A function returns the cells of all columns but the name.
+var computed = map[protoreflect.FullName]func(proto.Message, time.Time) []any{}
+
+func register[T proto.Message](f func(T, time.Time) []any) struct{} {
+	var zero T
+	computed[zero.ProtoReflect().Descriptor().FullName()] = func(m proto.Message, now time.Time) []any { return f(m.(T), now) }
+	return struct{}{}
+}

@@ -1,0 +1,68 @@
+package table
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
+	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+)
+
+var (
+	_ = register(deploymentCells)
+	_ = register(replicaSetCells)
+	_ = register(daemonSetCells)
+	_ = register(statefulSetCells)
+	_ = register(revisionCells)
+)
+
+// images returns the names and images of a template's containers.
+func images(t *corev1.PodTemplateSpec) (names, images string) {
+	var n, i []string
+	for _, c := range t.GetSpec().GetContainers() {
+		n, i = append(n, c.Name), append(i, c.Image)
+	}
+	return strings.Join(n, ","), strings.Join(i, ",")
+}
+
+func deploymentCells(d *appsv1.Deployment, now time.Time) []any {
+	s := d.GetStatus()
+	names, img := images(d.GetSpec().GetTemplate())
+	return []any{fmt.Sprintf("%d/%d", s.GetReadyReplicas(), d.GetSpec().GetReplicas()), int64(s.GetUpdatedReplicas()),
+		int64(s.GetAvailableReplicas()), created(d.Metadata, now), names, img, selector(d.GetSpec().GetSelector())}
+}
+
+func replicaSetCells(r *appsv1.ReplicaSet, now time.Time) []any {
+	s := r.GetStatus()
+	names, img := images(r.GetSpec().GetTemplate())
+	return []any{int64(r.GetSpec().GetReplicas()), int64(s.GetReplicas()), int64(s.GetReadyReplicas()), created(r.Metadata, now),
+		names, img, selector(r.GetSpec().GetSelector())}
+}
+
+func daemonSetCells(d *appsv1.DaemonSet, now time.Time) []any {
+	s := d.GetStatus()
+	names, img := images(d.GetSpec().GetTemplate())
+	return []any{int64(s.GetDesiredNumberScheduled()), int64(s.GetCurrentNumberScheduled()), int64(s.GetNumberReady()),
+		int64(s.GetUpdatedNumberScheduled()), int64(s.GetNumberAvailable()), pairs(d.GetSpec().GetTemplate().GetSpec().GetNodeSelector()),
+		created(d.Metadata, now), names, img, selector(d.GetSpec().GetSelector())}
+}
+
+func statefulSetCells(s *appsv1.StatefulSet, now time.Time) []any {
+	names, img := images(s.GetSpec().GetTemplate())
+	return []any{fmt.Sprintf("%d/%d", s.GetStatus().GetReadyReplicas(), s.GetSpec().GetReplicas()), created(s.Metadata, now), names, img}
+}
+
+func revisionCells(r *appsv1.ControllerRevision, now time.Time) []any {
+	controller := none
+	for _, o := range r.GetMetadata().GetOwnerReferences() {
+		if o.GetController() {
+			kind := strings.ToLower(o.Kind)
+			if group, _, ok := strings.Cut(o.ApiVersion, "/"); ok {
+				kind += "." + group
+			}
+			controller = kind + "/" + o.Name
+		}
+	}
+	return []any{controller, r.Revision, created(r.Metadata, now)}
+}
