@@ -39,17 +39,28 @@ type group struct {
 	versions []*version
 }
 
-// groups sorts the served kinds.
+// groups sorts the served kinds. A version that only subresources speak is there too, without kinds: kubectl drain
+// looks for policy/v1 before it evicts.
 func groups(kinds []*schema.Kind) []*group {
 	var out []*group
+	in := func(name, ver string) *version {
+		g := find(&out, func(g *group) bool { return g.name == name }, func() *group { return &group{name: name} })
+		return find(&g.versions, func(v *version) bool { return v.version == ver },
+			func() *version { return &version{group: name, version: ver} })
+	}
+	for _, k := range kinds {
+		if k.Served {
+			v := in(k.Group, k.Version)
+			v.kinds = append(v.kinds, k)
+		}
+	}
 	for _, k := range kinds {
 		if !k.Served {
 			continue
 		}
-		g := find(&out, func(g *group) bool { return g.name == k.Group }, func() *group { return &group{name: k.Group} })
-		v := find(&g.versions, func(v *version) bool { return v.version == k.Version },
-			func() *version { return &version{group: k.Group, version: k.Version} })
-		v.kinds = append(v.kinds, k)
+		for _, s := range k.Subresources {
+			in(s.Group, s.Version)
+		}
 	}
 	slices.SortStableFunc(out, func(a, b *group) int {
 		return cmp.Or(cmp.Compare(rank(a.name), rank(b.name)), strings.Compare(a.name, b.name))
