@@ -99,17 +99,18 @@ func TestReadsAreRetriedWritesAreNot(t *testing.T) {
 
 func TestCallsWaitForAServer(t *testing.T) {
 	var writes atomic.Int64
-	l := memconn.New(t, &scripted.Service{OnCreate: func(context.Context, *resourcev1.CreateRequest) (*resourcev1.CreateResponse, error) {
+	service := &scripted.Service{OnCreate: func(context.Context, *resourcev1.CreateRequest) (*resourcev1.CreateResponse, error) {
 		writes.Add(1)
 		return &resourcev1.CreateResponse{Object: scripted.Object(pod("a", 1))}, nil
-	}})
+	}}
+	l := memconn.New(t, service)
 	l.Stop()
 	done := make(chan error, 1)
 	go func() {
 		_, err := client.For[*corev1.Pod](l.Conn).Create(t.Context(), pod("a", 0))
 		done <- err
 	}()
-	l.Start()
+	l.Start(service)
 	if err := <-done; err != nil || writes.Load() != 1 {
 		t.Errorf("%v after %d writes", err, writes.Load())
 	}

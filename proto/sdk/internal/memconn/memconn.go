@@ -19,9 +19,7 @@ const bufferBytes = 1 << 20
 // Link is a server and a client of it.
 type Link struct {
 	// Conn is the client's side.
-	Conn *client.Conn
-
-	service resourcev1.ResourceServiceServer
+	Conn    *client.Conn
 	options []grpc.ServerOption
 
 	mu       sync.Mutex
@@ -33,22 +31,27 @@ type Link struct {
 // New starts the service and ends it with the test.
 func New(t testing.TB, s resourcev1.ResourceServiceServer, o ...grpc.ServerOption) *Link {
 	t.Helper()
-	l := &Link{service: s, options: append([]grpc.ServerOption{grpc.MaxRecvMsgSize(client.MaxMessageBytes)}, o...)}
-	cc, err := grpc.NewClient("passthrough:///memory",
+	l := &Link{options: append([]grpc.ServerOption{grpc.MaxRecvMsgSize(client.MaxMessageBytes)}, o...)}
+	l.Start(s)
+	t.Cleanup(l.Stop)
+	l.Conn = l.Connect(t)
+	return l
+}
+
+// Connect returns one more client, which is closed with the test.
+func (l *Link) Connect(t testing.TB, o ...grpc.DialOption) *client.Conn {
+	t.Helper()
+	cc, err := grpc.NewClient("passthrough:///memory", append([]grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(l.dial),
 		grpc.WithConnectParams(client.ConnectParams()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(client.MaxMessageBytes), grpc.MaxCallSendMsgSize(client.MaxMessageBytes)))
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(client.MaxMessageBytes), grpc.MaxCallSendMsgSize(client.MaxMessageBytes)),
+	}, o...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Conn = client.NewConn(cc)
-	l.Start()
-	t.Cleanup(func() {
-		_ = cc.Close()
-		l.Stop()
-	})
-	return l
+	t.Cleanup(func() { _ = cc.Close() })
+	return client.NewConn(cc)
 }
 
 func (l *Link) dial(ctx context.Context, _ string) (net.Conn, error) {
@@ -61,15 +64,15 @@ func (l *Link) dial(ctx context.Context, _ string) (net.Conn, error) {
 	return listener.DialContext(ctx)
 }
 
-// Start makes the service reachable again.
-func (l *Link) Start() {
+// Start makes a service reachable, after Stop.
+func (l *Link) Start(s resourcev1.ResourceServiceServer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.server != nil {
 		return
 	}
 	listener, server := bufconn.Listen(bufferBytes), grpc.NewServer(l.options...)
-	resourcev1.RegisterResourceServiceServer(server, l.service)
+	resourcev1.RegisterResourceServiceServer(server, s)
 	l.listener, l.server = listener, server
 	l.loops.Go(func() { _ = server.Serve(listener) })
 }
