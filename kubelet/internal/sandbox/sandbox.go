@@ -183,3 +183,8 @@ func unmount(path string) error {
 		}
 	}
 }
+
+// Has tells whether a pod has a namespace of its own of that name.
+func (m *Manager) Has(uid, namespace string) bool {
+	return !missing(m.Path(uid, namespace))
+}
