@@ -182,6 +182,8 @@ func (t *Type) emptyJSON() []byte {
 		t.empty = []byte(`0`)
 	case optionsv1.JSONForm_JSON_FORM_DURATION:
 		t.empty = []byte(`"0s"`)
+	case optionsv1.JSONForm_JSON_FORM_LIST:
+		t.empty = []byte(`[]`)
 	case optionsv1.JSONForm_JSON_FORM_SCHEMA_OR_BOOL:
 		t.empty = []byte(`false`)
 	default:

@@ -117,15 +117,16 @@ func appendIntOrString(dst, w []byte) ([]byte, error) {
 	return dst, fmt.Errorf("impossible IntOrString.Type %d", kind)
 }
 
-// listForm appends the only repeated field of a message as an array; no element is null, as a nil Go slice is.
+// listForm appends the only repeated field of a message as an array. A message that is there without elements is the
+// empty array: Kubernetes reads it so from protobuf.
 func (e *encoder) listForm(dst []byte, t *Type, w []byte, depth int) ([]byte, error) {
 	start := len(dst)
 	dst, err := e.fields(dst, t, w, nil, depth+1)
 	if err != nil {
 		return dst, err
 	}
-	if len(dst) == start {
-		return append(dst, "null"...), nil
+	if len(dst) == start || dst[len(dst)-1] != ']' {
+		return append(dst[:start], "[]"...), nil
 	}
 	key := len(t.fields[0].key)
 	copy(dst[start:], dst[start+key:])
