@@ -1,0 +1,49 @@
+package etcd
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// memberURL names the embedded member to itself. Nothing listens there.
+const memberURL = "http://127.0.0.1:2380"
+
+// startEmbedded starts a server in the process and returns a client that calls it directly.
+func startEmbedded(ctx context.Context, cfg Config) (*embed.Etcd, *clientv3.Client, error) {
+	log := cfg.Logger.Named("etcd").WithOptions(zap.IncreaseLevel(zapcore.WarnLevel))
+	self, err := url.Parse(memberURL)
+	if err != nil {
+		return nil, nil, err
+	}
+	e := embed.NewConfig()
+	e.Name = "keelson"
+	e.Dir = cfg.DataDir
+	e.ListenPeerUrls, e.ListenClientUrls, e.ListenClientHttpUrls = nil, nil, nil
+	e.AdvertisePeerUrls, e.AdvertiseClientUrls = []url.URL{*self}, []url.URL{*self}
+	e.InitialCluster = e.Name + "=" + memberURL
+	e.MaxRequestBytes = maxRequestBytes
+	e.QuotaBackendBytes = quotaBytes
+	e.AutoCompactionMode, e.AutoCompactionRetention = embed.CompactorModePeriodic, "0" // off: this package compacts
+	e.UnsafeNoFsync = cfg.NoSync
+	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(log)
+	server, err := embed.StartEtcd(e)
+	if err != nil {
+		return nil, nil, fmt.Errorf("embedded etcd in %s: %w", cfg.DataDir, err)
+	}
+	select {
+	case <-server.Server.ReadyNotify():
+		return server, v3client.New(server.Server), nil
+	case err = <-server.Err():
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	server.Close()
+	return nil, nil, fmt.Errorf("embedded etcd in %s: %w", cfg.DataDir, err)
+}
