@@ -30,8 +30,9 @@ type Env struct {
 	// Caches are the shared informers.
 	Caches *informer.Group
 	// Own are informers of one controller only; the manager runs them with the shared ones.
-	Own      []Runnable
-	Events   Recorder
+	Own []Runnable
+	// Recorder returns the recorder of events that are said to come from a component.
+	Recorder func(component string) Recorder
 	Registry *schema.Registry
 	Logger   *zap.Logger
 	// Now is the clock.

@@ -28,7 +28,7 @@ func (c *Controller) apply(ctx context.Context, key controller.Key, d *appsv1.De
 		return err
 	}
 	for _, r := range out.scaled {
-		c.env.Events.Event(d, controller.Normal, "ScalingReplicaSet", "%s", r)
+		c.events.Event(d, controller.Normal, "ScalingReplicaSet", "%s", r)
 	}
 	d, err := c.setRevision(ctx, key, d, out.revision)
 	if err != nil {
@@ -51,7 +51,7 @@ func (c *Controller) create(ctx context.Context, key controller.Key, d *appsv1.D
 		return nil
 	}
 	message := fmt.Sprintf("Failed to create new replica set %q: %v", rs.GetMetadata().GetName(), o.Err)
-	c.env.Events.Event(d, controller.Warning, reasonFailedCreate, "%s", message)
+	c.events.Event(d, controller.Warning, reasonFailedCreate, "%s", message)
 	r := newRollout(state{d: d, now: c.env.Now()})
 	if r.hasDeadline() {
 		status := proto.CloneOf(d.GetStatus())

@@ -31,6 +31,7 @@ const (
 type Controller struct {
 	*controller.Runner[controller.Key]
 	env         *controller.Env
+	events      controller.Recorder
 	deployments *informer.Informer[*appsv1.Deployment]
 	sets        *informer.Informer[*appsv1.ReplicaSet]
 	pods        *informer.Informer[*corev1.Pod]
@@ -41,6 +42,7 @@ type Controller struct {
 func New(env *controller.Env) *Controller {
 	c := &Controller{
 		env:         env,
+		events:      env.Recorder("deployment-controller"),
 		deployments: caches.Deployments(env.Caches),
 		sets:        caches.ReplicaSets(env.Caches),
 		pods:        caches.Pods(env.Caches),

@@ -25,6 +25,7 @@ const everything = "nodes"
 type Controller struct {
 	*controller.Runner[string]
 	env    *controller.Env
+	events controller.Recorder
 	pool   Pool
 	nodes  *informer.Informer[*corev1.Node]
 	client *client.Client[*corev1.Node]
@@ -32,7 +33,7 @@ type Controller struct {
 
 // New makes the controller and subscribes it to the caches.
 func New(env *controller.Env, pool Pool) *Controller {
-	c := &Controller{env: env, pool: pool, nodes: caches.Nodes(env.Caches), client: client.For[*corev1.Node](env.Conn)}
+	c := &Controller{env: env, events: env.Recorder("cidrAllocator"), pool: pool, nodes: caches.Nodes(env.Caches), client: client.For[*corev1.Node](env.Conn)}
 	c.Runner = controller.RunnerOf[string](env, Name, 1, c.nodes)
 	c.nodes.OnEvent(func(e informer.Event[*corev1.Node]) {
 		// A deleted node's range may be what another one waits for.
@@ -67,7 +68,7 @@ func (c *Controller) Reconcile(ctx context.Context, key string) error {
 		}
 		part, ok := c.pool.Next(taken)
 		if !ok {
-			c.env.Events.Event(node, controller.Warning, "CIDRNotAvailable", "Node %s status is now: CIDRNotAvailable", node.GetMetadata().GetName())
+			c.events.Event(node, controller.Warning, "CIDRNotAvailable", "Node %s status is now: CIDRNotAvailable", node.GetMetadata().GetName())
 			return fmt.Errorf("the cluster CIDR %s has no range left for node %s", c.pool.cluster, node.GetMetadata().GetName())
 		}
 		if err := c.assign(ctx, key, node, part); err != nil {

@@ -34,6 +34,7 @@ const (
 type Controller struct {
 	*controller.Runner[string]
 	env    *controller.Env
+	events controller.Recorder
 	grace  time.Duration
 	nodes  *informer.Informer[*corev1.Node]
 	pods   *informer.Informer[*corev1.Pod]
@@ -51,6 +52,7 @@ type Controller struct {
 func New(env *controller.Env, grace time.Duration) *Controller {
 	c := &Controller{
 		env:    env,
+		events: env.Recorder("node-controller"),
 		grace:  grace,
 		nodes:  caches.Nodes(env.Caches),
 		pods:   caches.Pods(env.Caches),
@@ -193,7 +195,7 @@ func (c *Controller) setConditions(ctx context.Context, node *corev1.Node, condi
 		return fmt.Errorf("writing the conditions of a silent node: %w", err)
 	}
 	c.Wrote(node.GetMetadata().GetName(), c.nodes, client.Revision(written))
-	c.env.Events.Event(node, controller.Normal, "NodeNotReady", "Node %s status is now: NodeNotReady", node.GetMetadata().GetName())
+	c.events.Event(node, controller.Normal, "NodeNotReady", "Node %s status is now: NodeNotReady", node.GetMetadata().GetName())
 	return nil
 }
 

@@ -31,6 +31,7 @@ const (
 type Controller struct {
 	*controller.Runner[controller.Key]
 	env    *controller.Env
+	events controller.Recorder
 	sets   *informer.Informer[*appsv1.ReplicaSet]
 	pods   *informer.Informer[*corev1.Pod]
 	client *client.Client[*appsv1.ReplicaSet]
@@ -40,6 +41,7 @@ type Controller struct {
 func New(env *controller.Env) *Controller {
 	c := &Controller{
 		env:    env,
+		events: env.Recorder("replicaset-controller"),
 		sets:   caches.ReplicaSets(env.Caches),
 		pods:   caches.Pods(env.Caches),
 		client: client.For[*appsv1.ReplicaSet](env.Conn),

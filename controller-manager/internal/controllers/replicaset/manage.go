@@ -47,7 +47,7 @@ func (c *Controller) create(ctx context.Context, key controller.Key, set *appsv1
 		for _, o := range writes.All(ctx, c.env.Pipeline, all) {
 			if o.Err == nil {
 				c.Wrote(key, c.pods, o.Revision)
-				c.env.Events.Event(set, controller.Normal, "SuccessfulCreate", "Created pod: %s", o.Name)
+				c.events.Event(set, controller.Normal, "SuccessfulCreate", "Created pod: %s", o.Name)
 				continue
 			}
 			c.unknown(ctx, key, o)
@@ -60,7 +60,7 @@ func (c *Controller) create(ctx context.Context, key controller.Key, set *appsv1
 			// Nothing can be created there any more; trying again would only make noise.
 			return nil, nil
 		}
-		c.env.Events.Event(set, controller.Warning, "FailedCreate", "Error creating: %v", failed)
+		c.events.Event(set, controller.Warning, "FailedCreate", "Error creating: %v", failed)
 		return &failure{reason: "FailedCreate", message: failed.Error()}, fmt.Errorf("creating pods: %w", failed)
 	}
 	return nil, nil
@@ -77,14 +77,14 @@ func (c *Controller) remove(ctx context.Context, key controller.Key, set *appsv1
 		switch {
 		case o.Err == nil:
 			c.Wrote(key, c.pods, o.Revision)
-			c.env.Events.Event(set, controller.Normal, "SuccessfulDelete", "Deleted pod: %s", name)
+			c.events.Event(set, controller.Normal, "SuccessfulDelete", "Deleted pod: %s", name)
 		case apierrors.IsNotFound(o.Err), apierrors.IsConflict(o.Err):
 			// Gone already, or replaced by another of its name; the cache is about to say so.
 			c.unknown(ctx, key, o)
 		default:
 			c.unknown(ctx, key, o)
 			failed = o.Err
-			c.env.Events.Event(set, controller.Warning, "FailedDelete", "Error deleting: %v", o.Err)
+			c.events.Event(set, controller.Warning, "FailedDelete", "Error deleting: %v", o.Err)
 		}
 	}
 	if failed != nil {

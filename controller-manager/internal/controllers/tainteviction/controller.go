@@ -28,6 +28,7 @@ const workers = 8
 type Controller struct {
 	*controller.Runner[controller.Key]
 	env    *controller.Env
+	events controller.Recorder
 	pods   *informer.Informer[*corev1.Pod]
 	nodes  *informer.Informer[*corev1.Node]
 	client *client.Client[*corev1.Pod]
@@ -37,6 +38,7 @@ type Controller struct {
 func New(env *controller.Env) *Controller {
 	c := &Controller{
 		env:    env,
+		events: env.Recorder("taint-eviction-controller"),
 		pods:   caches.Pods(env.Caches),
 		nodes:  caches.Nodes(env.Caches),
 		client: client.For[*corev1.Pod](env.Conn),
@@ -94,7 +96,7 @@ func (c *Controller) Reconcile(ctx context.Context, key controller.Key) error {
 }
 
 func (c *Controller) evict(ctx context.Context, key controller.Key, pod *corev1.Pod) error {
-	c.env.Events.Event(pod, controller.Normal, "TaintManagerEviction", "Marking for deletion Pod %s", key)
+	c.events.Event(pod, controller.Normal, "TaintManagerEviction", "Marking for deletion Pod %s", key)
 	if podstate.Condition(pod, podstate.ConditionDisruptionTarget).GetStatus() != podstate.True {
 		marked := proto.CloneOf(pod)
 		if marked.Status == nil {
