@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"net/http"
@@ -196,5 +197,13 @@ func (e *Events) flush() error {
 	return http.NewResponseController(e.w.ResponseWriter).Flush()
 }
 
-// marshal is json.Marshal without HTML escapes, for table cells.
-func marshal(v any) ([]byte, error) { return json.Marshal(v) }
+// marshal writes JSON for table cells; "<none>" stays as readable as it is.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), newline), nil
+}

@@ -2,6 +2,7 @@ package respond
 
 import (
 	"strconv"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -37,7 +38,7 @@ func (w *Writer) appendTable(dst []byte, kind *schema.Kind, items []*pipeline.It
 		return dst, err
 	}
 	if titled {
-		columns, err := marshal(columnsOf(kind))
+		columns, err := columnsOf(kind)
 		if err != nil {
 			return dst, err
 		}
@@ -46,11 +47,12 @@ func (w *Writer) appendTable(dst []byte, kind *schema.Kind, items []*pipeline.It
 		dst = append(dst, "null"...)
 	}
 	dst = append(dst, `,"rows":[`...)
+	now := time.Now()
 	for i, it := range items {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, err = appendRow(dst, it, include, apiVersion); err != nil {
+		if dst, err = appendRow(dst, it, include, apiVersion, now); err != nil {
 			return dst, err
 		}
 	}
@@ -78,12 +80,8 @@ func (w *Writer) tableHead(dst []byte, apiVersion string, items []*pipeline.Item
 	return append(dst, `,"columnDefinitions":`...), nil
 }
 
-func appendRow(dst []byte, it *pipeline.Item, include Include, apiVersion string) ([]byte, error) {
-	cells, err := cellsOf(it)
-	if err != nil {
-		return dst, err
-	}
-	b, err := marshal(cells)
+func appendRow(dst []byte, it *pipeline.Item, include Include, apiVersion string, now time.Time) ([]byte, error) {
+	b, err := cellsOf(it, now)
 	if err != nil {
 		return dst, err
 	}
