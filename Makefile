@@ -64,7 +64,7 @@ tools: $(TOOLS)/.stamp ## Build the pinned generators and linters into bin/tools
 
 .PHONY: generate
 generate: $(TOOLS)/.stamp ## Generate Go and the descriptor image from the .proto files
-	cd proto && PATH=$(TOOLS):$$PATH buf generate
+	cd proto && PATH=$(TOOLS):$$PATH buf generate && $(TOOLS)/buf build -o schema/openapi/comments/api.binpb.gz
 
 ## ---- run ------------------------------------------------------------------------------------------------------------
 
@@ -119,8 +119,8 @@ fix: generate fix-format fix-tidy ## Mend what `make verify` can mend
 .PHONY: verify-generate
 verify-generate: $(TOOLS)/.stamp ## Generated code is what the .proto files give
 	@rm -rf $(BIN)/verify && mkdir -p $(BIN)/verify && cp -r proto $(BIN)/verify/
-	@cd $(BIN)/verify/proto && PATH=$(TOOLS):$$PATH buf generate
-	@diff -r proto/gen $(BIN)/verify/proto/gen || { echo 'generated code is stale: run `make generate`'; exit 1; }
+	@cd $(BIN)/verify/proto && PATH=$(TOOLS):$$PATH buf generate && $(TOOLS)/buf build -o schema/openapi/comments/api.binpb.gz
+	@diff -r proto/gen $(BIN)/verify/proto/gen && cmp proto/schema/openapi/comments/api.binpb.gz $(BIN)/verify/proto/schema/openapi/comments/api.binpb.gz || { echo 'generated code is stale: run `make generate`'; exit 1; }
 	@rm -rf $(BIN)/verify
 
 .PHONY: verify-proto
