@@ -45,6 +45,7 @@ type writer struct {
 	// while this goroutine waits for room in the pipeline.
 	outcomes chan outcome
 	busy     int // writes under way, or done and not settled; at most the pipeline's window
+	stamp    int64
 }
 
 func newWriter(ctx context.Context, c *client.Conn, r *Recorder) *writer {
@@ -102,8 +103,10 @@ func (w *writer) first(o occurrence) *corev1.Event {
 	if namespace == "" {
 		namespace = "default"
 	}
+	// Names are times, as Kubernetes' are, but never the same one twice.
+	w.stamp = max(w.stamp+1, o.at.UnixNano())
 	return &corev1.Event{
-		Metadata:       &metav1.ObjectMeta{Name: fmt.Sprintf("%s.%x", o.ref.GetName(), o.at.UnixNano()), Namespace: namespace},
+		Metadata:       &metav1.ObjectMeta{Name: fmt.Sprintf("%s.%x", o.ref.GetName(), w.stamp), Namespace: namespace},
 		InvolvedObject: o.ref, Type: o.kind, Reason: o.reason, Message: o.message,
 		Source:         &corev1.EventSource{Component: w.component, Host: w.host},
 		FirstTimestamp: apitime.Of(o.at), LastTimestamp: apitime.Of(o.at),
