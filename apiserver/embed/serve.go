@@ -1,0 +1,138 @@
+package embed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/keelson/keelson/apiserver/internal/grpcdoor"
+	"github.com/keelson/keelson/apiserver/internal/rest"
+	"github.com/keelson/keelson/apiserver/internal/rest/health"
+	"github.com/keelson/keelson/apiserver/internal/rest/podstream"
+	tunnelv1 "github.com/keelson/keelson/proto/gen/keelson/tunnel/v1"
+	"github.com/keelson/keelson/proto/schema"
+)
+
+// KubernetesVersion is the version of Kubernetes whose API is served.
+const KubernetesVersion = "v1.37.0+keelson"
+
+// idleTimeout is how long an unused REST connection stays open.
+const idleTimeout = 3 * time.Minute
+
+// serve opens the doors and keeps them open until the context ends or a door or a background task fails.
+func (s *server) serve(ctx, background context.Context) error {
+	var stopping atomic.Bool
+	auth := certificates{s.authority}
+	door, err := grpcdoor.New(grpcdoor.Config{TLS: s.authority.ServerTLS(), Authenticate: auth.AuthenticateContext,
+		Resources: s.pipeline.GRPC(), Tunnel: s.tunnel, Registerer: s.cfg.Registerer, Logger: s.log.Named("grpc")})
+	if err != nil {
+		return err
+	}
+	s.grpc = door
+	s.rest, err = rest.New(rest.Config{
+		Registry: schema.Builtin(), Pipeline: s.pipeline, Authenticator: auth, Authorizer: s.authz,
+		Sessions: s.session, Health: s.health(&stopping), Metrics: promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{}),
+		Registerer: s.cfg.Registerer, Logger: s.log.Named("rest"), RequestTimeout: s.cfg.RequestTimeout,
+		Address: fmt.Sprintf("%s:%d", s.settings.advertise, s.settings.restPort), Version: version(),
+	})
+	if err != nil {
+		return err
+	}
+	web := &http.Server{Handler: s.rest, TLSConfig: s.authority.ServerTLS(), ReadHeaderTimeout: 32 * time.Second,
+		IdleTimeout: idleTimeout, ErrorLog: zap.NewStdLog(s.log.Named("http").WithOptions(zap.IncreaseLevel(zap.WarnLevel)))}
+
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return door.Serve(s.grpcListener) })
+	group.Go(func() error {
+		if err := web.ServeTLS(s.restListener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		select {
+		case <-gctx.Done():
+		case <-background.Done():
+		}
+		stopping.Store(true)
+		s.stop(web)
+		return background.Err()
+	})
+	s.log.Info("serving", zap.Stringer("rest", s.restListener.Addr()), zap.Stringer("grpc", s.grpcListener.Addr()))
+	if s.cfg.Ready != nil {
+		s.cfg.Ready(Addresses{REST: s.restListener.Addr(), GRPC: s.grpcListener.Addr()})
+	}
+	return group.Wait()
+}
+
+// stop closes the doors: what lasts is ended, what is short is finished, all within the timeout.
+func (s *server) stop(web *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
+	defer cancel()
+	if err := s.rest.Close(ctx); err != nil {
+		s.log.Warn("requests were cut off", zap.Error(err))
+	}
+	if err := web.Shutdown(ctx); err != nil {
+		_ = web.Close()
+	}
+	// Watches and tunnels of components have no end of their own.
+	tunnelClosed := make(chan struct{})
+	go func() {
+		defer close(tunnelClosed)
+		s.tunnel.Close()
+	}()
+	s.pipeline.Close()
+	s.grpc.Stop(ctx)
+	<-tunnelClosed
+}
+
+// session adapts the tunnel to what the streams of the REST door need.
+func (s *server) session(ctx context.Context, node string, op *tunnelv1.ConnectResponse) (podstream.Session, error) {
+	x, err := s.tunnel.Open(ctx, node, op)
+	if err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// health are the checks of both health endpoints: the door's, and the process' own.
+func (s *server) health(stopping *atomic.Bool) *health.Set {
+	checks := []health.Check{
+		{Name: "etcd", Run: func(ctx context.Context) error {
+			_, err := s.store.Revision(ctx)
+			return err
+		}},
+		{Name: "shutdown", ReadyOnly: true, Run: func(context.Context) error {
+			if stopping.Load() {
+				return errors.New("the server is stopping")
+			}
+			return nil
+		}},
+	}
+	if s.cfg.Health != nil {
+		for _, c := range checks {
+			if c.ReadyOnly {
+				s.cfg.Health.Ready(c.Name, c.Run)
+			} else {
+				s.cfg.Health.Live(c.Name, c.Run)
+			}
+		}
+	}
+	return health.New(func(name string, err error) {
+		s.log.Warn("health check failed", zap.String("check", name), zap.Error(err))
+	}, checks...)
+}
+
+// version is what `kubectl version` shows.
+func version() rest.Version {
+	return rest.Version{Major: "1", Minor: "37", GitVersion: KubernetesVersion, GitTreeState: "clean",
+		GoVersion: runtime.Version(), Compiler: runtime.Compiler, Platform: runtime.GOOS + "/" + runtime.GOARCH}
+}
