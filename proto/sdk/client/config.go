@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
@@ -66,13 +65,17 @@ func Dial(cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	creds, err := newReloader(cfg)
+	if cfg.Logger == nil {
+		cfg.Logger = zap.NewNop()
+	}
+	d := newDialer(cfg.Logger)
+	creds, err := newReloader(cfg, d)
 	if err != nil {
 		return nil, err
 	}
 	res := manual.NewBuilderWithScheme("keelson")
 	res.InitialState(state)
-	opts := append(dialOptions(), grpc.WithTransportCredentials(creds), grpc.WithResolvers(res))
+	opts := append(dialOptions(), grpc.WithTransportCredentials(creds), grpc.WithResolvers(res), grpc.WithContextDialer(d.dial))
 	if cfg.UserAgent != "" {
 		opts = append(opts, grpc.WithUserAgent(cfg.UserAgent))
 	}
@@ -88,9 +91,7 @@ func Dial(cfg Config) (*Conn, error) {
 	if cfg.CallTimeout > 0 {
 		c.callTimeout = cfg.CallTimeout
 	}
-	if cfg.Logger != nil {
-		c.log = cfg.Logger
-	}
+	c.log = cfg.Logger
 	return c, nil
 }
 
@@ -145,5 +146,3 @@ func ConnectParams() grpc.ConnectParams {
 		MinConnectTimeout: 5 * time.Second,
 	}
 }
-
-var _ credentials.TransportCredentials = (*reloader)(nil)

@@ -13,21 +13,24 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
+var _ credentials.TransportCredentials = (*reloader)(nil)
+
 // reloader is TLS whose files are looked at again whenever a connection is made: a handshake is the only moment at
 // which a new certificate matters, so there is nothing to poll.
 type reloader struct {
 	base                 *tls.Config
 	ca, cert, key        string
+	dialer               *dialer
 	mu                   sync.Mutex
 	current              credentials.TransportCredentials
 	caMod, crtMod, kyMod time.Time
 }
 
-func newReloader(cfg Config) (*reloader, error) {
+func newReloader(cfg Config, d *dialer) (*reloader, error) {
 	if (cfg.CertFile == "") != (cfg.KeyFile == "") {
 		return nil, fmt.Errorf("client: a certificate and its key go together: have certificate %q, key %q", cfg.CertFile, cfg.KeyFile)
 	}
-	r := &reloader{base: cfg.TLS, ca: cfg.CAFile, cert: cfg.CertFile, key: cfg.KeyFile}
+	r := &reloader{dialer: d, base: cfg.TLS, ca: cfg.CAFile, cert: cfg.CertFile, key: cfg.KeyFile}
 	if r.base == nil {
 		r.base = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
@@ -96,7 +99,14 @@ func (r *reloader) ClientHandshake(ctx context.Context, authority string, conn n
 	if err != nil {
 		return nil, nil, err
 	}
-	return creds.ClientHandshake(ctx, authority, conn)
+	address := conn.RemoteAddr().String()
+	secure, info, err := creds.ClientHandshake(ctx, authority, conn)
+	if err != nil {
+		r.dialer.report(address, "TLS with the API server failed", err)
+		return nil, nil, err
+	}
+	r.dialer.succeeded(address)
+	return secure, info, nil
 }
 
 // ServerHandshake implements credentials.TransportCredentials; a client has none.
@@ -113,7 +123,9 @@ func (r *reloader) Info() credentials.ProtocolInfo {
 
 // Clone implements credentials.TransportCredentials.
 func (r *reloader) Clone() credentials.TransportCredentials {
-	return &reloader{base: r.base, ca: r.ca, cert: r.cert, key: r.key, current: r.current.Clone(),
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return &reloader{dialer: r.dialer, base: r.base, ca: r.ca, cert: r.cert, key: r.key, current: r.current.Clone(),
 		caMod: r.caMod, crtMod: r.crtMod, kyMod: r.kyMod}
 }
 
@@ -123,7 +135,11 @@ func (r *reloader) OverrideServerName(name string) error {
 	defer r.mu.Unlock()
 	r.base = r.base.Clone()
 	r.base.ServerName = name
-	r.current = nil
+	cfg, err := r.load()
+	if err != nil {
+		return err
+	}
+	r.current = credentials.NewTLS(cfg)
 	return nil
 }
 
