@@ -7,6 +7,7 @@ import (
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/pipeline/identity"
 	"github.com/keelson/keelson/proto/pipeline/item"
+	"github.com/keelson/keelson/proto/pipeline/strategy"
 	"github.com/keelson/keelson/proto/pipeline/watchcache"
 )
 
@@ -71,14 +72,41 @@ func (a access) Items(group, resource, namespace string) []*item.Item {
 	return out
 }
 
-// Change implements strategy.Access.
-func (a access) Change(ctx context.Context, group, resource, namespace, name string, dryRun bool, f func(obj Object) error) (*item.Item, error) {
+// Await implements strategy.Access.
+func (a access) Await(ctx context.Context, group, resource, namespace, name string) (*item.Item, error) {
 	r, err := a.request(group, resource, namespace, name)
 	if err != nil {
 		return nil, err
 	}
-	r.dryRun = dryRun
-	it, _, err := r.update(ctx, change{internal: true, make: func(old Object) (Object, error) { return old, f(old) }})
+	w, err := r.res.objects.Watch(watchcache.Options{
+		Namespace: namespace, Initial: true, Field: "metadata.name", Value: name,
+		Match: func(it *item.Item) bool { return it.Name == name },
+	})
+	if err != nil {
+		return nil, watchError(err)
+	}
+	defer w.Close()
+	for {
+		events, err := w.Next(ctx, nil)
+		if ctx.Err() != nil {
+			return nil, r.notFound()
+		} else if err != nil {
+			return nil, watchError(err)
+		}
+		if last := events[len(events)-1]; last.Type != watchcache.Deleted {
+			return last.Item, nil
+		}
+	}
+}
+
+// Change implements strategy.Access.
+func (a access) Change(ctx context.Context, t strategy.Target, f func(obj Object) error) (*item.Item, error) {
+	r, err := a.request(t.Group, t.Resource, t.Namespace, t.Name)
+	if err != nil {
+		return nil, err
+	}
+	r.dryRun, r.manager, r.sub = t.DryRun, t.Manager, t.Subresource
+	it, _, err := r.update(ctx, change{internal: !t.Checked, make: func(old Object) (Object, error) { return old, f(old) }})
 	return it, err
 }
 

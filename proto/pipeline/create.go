@@ -52,39 +52,47 @@ func (s *Server) Create(ctx context.Context, req *resourcev1.CreateRequest) (*Re
 
 // post hands a creation to the handler of a subresource or review.
 func (r *request) post(ctx context.Context, body *resourcev1.Object) (*Result, error) {
-	h := r.s.handler(r)
-	k := r.res.kind
-	resource := k.Plural
-	if r.sub != "" {
-		resource += "/" + r.sub
+	h, err := r.s.handler(r)
+	if err != nil {
+		return nil, err
 	}
 	if h == nil || h.Create == nil {
-		return nil, apierrors.NewMethodNotSupported(k.Group, resource, "create")
+		return nil, r.unsupported("create")
 	}
 	if !h.Unauthorized {
 		if err := r.authorize(ctx, "create"); err != nil {
 			return nil, err
 		}
 	}
-	if h.BodyKind != "" {
-		var ok bool
-		if k, ok = r.s.cfg.Registry.ByKind(h.BodyGroup, h.BodyVersion, h.BodyKind); !ok {
-			return nil, apierrors.NewInternal(fmt.Errorf("kind %s/%s %s is not registered", h.BodyGroup, h.BodyVersion, h.BodyKind))
-		}
-	}
+	k := r.body(h)
 	msg, err := r.decode(k, body)
 	if err != nil {
 		return nil, err
 	}
-	k.Default(msg)
-	if errs := k.Validate(msg, nil); len(errs) > 0 {
-		return nil, apierrors.NewInvalid(k.Group, k.Kind, r.name, schema.Causes(errs))
+	if served, ok := r.s.cfg.Registry.ByMessage(k.Descriptor.FullName()); ok {
+		served.Default(msg)
+		if errs := served.Validate(msg, nil); len(errs) > 0 {
+			return nil, apierrors.NewInvalid(k.Group, k.Kind, r.name, schema.Causes(errs))
+		}
 	}
-	it, err := r.handle(ctx, h, h.Create, msg)
+	if r.name == "" && r.sub == "" {
+		if m := metadata(msg); m != nil {
+			r.name = m.GetName()
+		}
+	}
+	it, err := r.handle(ctx, h.Create, msg)
 	if err != nil {
 		return nil, err
 	}
 	return &Result{Item: it, Created: true, Warnings: r.warnings}, nil
+}
+
+// body is the kind of what a handler's requests carry.
+func (r *request) body(h *Handler) *schema.Kind {
+	if h.Body == nil {
+		return r.res.kind
+	}
+	return r.s.kindOf(h.Body)
 }
 
 // create takes a decoded object through the rest of the pipeline. manage, where not nil, sets the managed fields
@@ -138,10 +146,10 @@ func (r *request) createOnce(ctx context.Context, obj Object, manage func(Object
 	if k.HasStatus() {
 		clearField(obj, "status")
 	}
+	k.Default(obj)
 	if hooks.PrepareCreate != nil {
 		hooks.PrepareCreate(ctx, obj)
 	}
-	k.Default(obj)
 	adm := r.admission(admission.Create, obj, nil)
 	if err := r.s.admit(ctx, adm); err != nil {
 		return nil, err

@@ -7,7 +7,6 @@ import (
 
 	"github.com/keelson/keelson/proto/apierrors"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
-	"github.com/keelson/keelson/proto/pipeline/admission"
 	"github.com/keelson/keelson/proto/pipeline/item"
 	"github.com/keelson/keelson/proto/pipeline/strategy"
 )
@@ -21,11 +20,15 @@ func (s *Server) Get(ctx context.Context, req *resourcev1.GetRequest) (*Item, er
 	if err := r.authorize(ctx, "get"); err != nil {
 		return nil, err
 	}
-	if h := s.handler(r); h != nil {
+	h, err := s.handler(r)
+	if err != nil {
+		return nil, err
+	}
+	if h != nil {
 		if h.Get == nil {
-			return nil, apierrors.NewMethodNotSupported(r.res.kind.Group, r.res.kind.Plural+"/"+r.sub, "get")
+			return nil, r.unsupported("get")
 		}
-		return r.handle(ctx, h, h.Get, nil)
+		return r.handle(ctx, h.Get, nil)
 	}
 	if err := s.fresh(ctx, req.GetResourceVersion()); err != nil {
 		return nil, err
@@ -55,19 +58,35 @@ func (res *resource) view(it *Item) (*Item, error) {
 	return item.New(res.kind, raw, it.Revision, it.Namespace, it.Name)
 }
 
-// handler returns the handler of the request's subresource; nil where the pipeline itself serves it.
-func (s *Server) handler(r *request) *strategy.Handler {
-	if r.sub == "" && r.res.objects != nil {
-		return nil
+// handler returns the handler of the request's subresource or review; nil where the pipeline itself serves it.
+func (s *Server) handler(r *request) (*strategy.Handler, error) {
+	k := r.res.kind
+	if h := s.handlers[handlerKey{k.Group, k.Plural, r.sub}]; h != nil {
+		return h, nil
 	}
-	return s.handlers[handlerKey{r.res.kind.Group, r.res.kind.Plural, r.sub}]
+	switch {
+	case r.sub == "status" && k.HasStatus(), r.sub == "" && r.res.objects != nil:
+		return nil, nil
+	case r.sub == "":
+		return nil, apierrors.NewMethodNotSupported(k.Group, k.Plural, "create")
+	}
+	// Declared, for the front doors to serve (logs, exec), or unknown.
+	return nil, apierrors.NewUnknownResource(k.Group, k.Plural)
+}
+
+func (r *request) unsupported(verb string) error {
+	resource := r.res.kind.Plural
+	if r.sub != "" {
+		resource += "/" + r.sub
+	}
+	return apierrors.NewMethodNotSupported(r.res.kind.Group, resource, verb)
 }
 
 // handle calls a handler and wraps its answer.
-func (r *request) handle(ctx context.Context, h *strategy.Handler, f strategy.HandlerFunc, body proto.Message) (*Item, error) {
+func (r *request) handle(ctx context.Context, f strategy.HandlerFunc, body proto.Message) (*Item, error) {
 	out, err := f(ctx, &strategy.SubRequest{
 		Kind: r.res.kind, Subresource: r.sub, Namespace: r.namespace, Name: r.name, Body: body, User: r.user,
-		DryRun: r.dryRun, Access: access{r.s}, Warn: r.warn,
+		DryRun: r.dryRun, Manager: r.manager, Access: access{r.s}, Warn: r.warn,
 	})
 	if err != nil {
 		return nil, err
@@ -77,21 +96,20 @@ func (r *request) handle(ctx context.Context, h *strategy.Handler, f strategy.Ha
 
 // wrap makes an item of a handler's answer. It has a revision where the answer's metadata has one.
 func (r *request) wrap(out proto.Message) (*Item, error) {
-	k, ok := r.s.cfg.Registry.ByMessage(out.ProtoReflect().Descriptor().FullName())
-	if !ok {
-		return nil, apierrors.NewInternal(errNoKind(out))
-	}
 	var revision int64
-	namespace, name := r.namespace, r.name
-	if o, ok := out.(admission.Object); ok && o.GetMetadata() != nil {
+	o, ok := out.(Object)
+	if ok && o.GetMetadata() != nil {
 		var err error
 		if revision, err = parseVersion(o.GetMetadata().GetResourceVersion()); err != nil {
 			return nil, err
+		}
+		if r.namespace == "" {
+			r.namespace = o.GetMetadata().GetNamespace()
 		}
 	}
 	raw, err := proto.Marshal(out)
 	if err != nil {
 		return nil, apierrors.NewInternal(err)
 	}
-	return item.New(k, raw, revision, namespace, name)
+	return item.New(r.s.kindOf(out), raw, revision, r.namespace, r.name)
 }

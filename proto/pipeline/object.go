@@ -13,6 +13,7 @@ import (
 	"github.com/keelson/keelson/proto/codec"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+	"github.com/keelson/keelson/proto/pipeline/item"
 	"github.com/keelson/keelson/proto/pipeline/store/envelope"
 	"github.com/keelson/keelson/proto/schema"
 )
@@ -21,12 +22,35 @@ func errNoKind(m proto.Message) error {
 	return fmt.Errorf("message %s is not a kind", m.ProtoReflect().Descriptor().FullName())
 }
 
+// kindOf returns the kind of a message. Messages that are no resources (Scale, Eviction, Status) get one that knows
+// their name and type only.
+func (s *Server) kindOf(m proto.Message) *schema.Kind {
+	md := m.ProtoReflect().Descriptor()
+	if k, ok := s.cfg.Registry.ByMessage(md.FullName()); ok {
+		return k
+	}
+	if k, ok := s.bare.Load(md.FullName()); ok {
+		return k.(*schema.Kind)
+	}
+	tm := codec.TypeMetaOf(m)
+	k := &schema.Kind{Kind: tm.Kind, Descriptor: md}
+	k.Group, k.Version = schema.SplitAPIVersion(tm.APIVersion)
+	if md.FullName() == "keelson.meta.v1.Status" {
+		k.Group, k.Version = "", "v1"
+	}
+	actual, _ := s.bare.LoadOrStore(md.FullName(), k)
+	return actual.(*schema.Kind)
+}
+
 // decode reads an object that a client has sent, as a kind.
 func (r *request) decode(k *schema.Kind, o *resourcev1.Object) (proto.Message, error) {
 	if n := len(o.GetRaw()); n > r.s.cfg.MaxObjectBytes {
 		return nil, apierrors.NewRequestEntityTooLarge(fmt.Sprintf("limit is %d", r.s.cfg.MaxObjectBytes))
 	}
-	obj := k.New()
+	obj, err := item.Empty(k)
+	if err != nil {
+		return nil, apierrors.NewInternal(err)
+	}
 	switch o.GetEncoding() {
 	case resourcev1.Encoding_ENCODING_JSON:
 		if err := r.decodeJSON(k, o.GetRaw(), obj); err != nil {

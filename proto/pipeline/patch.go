@@ -31,7 +31,11 @@ func (s *Server) Patch(ctx context.Context, req *resourcev1.PatchRequest) (*Resu
 	if err := r.authorize(ctx, "patch"); err != nil {
 		return nil, err
 	}
-	if h := s.handler(r); h != nil {
+	h, err := s.handler(r)
+	if err != nil {
+		return nil, err
+	}
+	if h != nil {
 		return r.patchHandled(ctx, h, req)
 	}
 	if req.GetType() == resourcev1.PatchType_PATCH_TYPE_APPLY {
@@ -201,19 +205,15 @@ func parseConfig(patch []byte) (map[string]any, error) {
 
 // patchHandled patches what a subresource shows, and puts it back.
 func (r *request) patchHandled(ctx context.Context, h *Handler, req *resourcev1.PatchRequest) (*Result, error) {
-	k := r.res.kind
-	resource := k.Plural + "/" + r.sub
 	if h.Get == nil || h.Update == nil {
-		return nil, apierrors.NewMethodNotSupported(k.Group, resource, "patch")
+		return nil, r.unsupported("patch")
 	}
-	if h.BodyKind != "" {
-		k, _ = r.s.cfg.Registry.ByKind(h.BodyGroup, h.BodyVersion, h.BodyKind)
-	}
+	k := r.body(h)
 	if req.GetType() == resourcev1.PatchType_PATCH_TYPE_APPLY {
-		return nil, apierrors.NewBadRequest("server-side apply on " + resource + " is not supported; use a merge patch")
+		return nil, apierrors.NewBadRequest("server-side apply on " + r.res.kind.Plural + "/" + r.sub + " is not supported; use a merge patch")
 	}
 	for attempt := 1; ; attempt++ {
-		shown, err := r.handle(ctx, h, h.Get, nil)
+		shown, err := r.handle(ctx, h.Get, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -221,11 +221,11 @@ func (r *request) patchHandled(ctx context.Context, h *Handler, req *resourcev1.
 		if err != nil {
 			return nil, apierrors.NewInternal(err)
 		}
-		obj := k.New()
+		obj := old.ProtoReflect().New().Interface()
 		if err := r.patch(k, old, obj, req); err != nil {
 			return nil, err
 		}
-		it, err := r.handle(ctx, h, h.Update, obj)
+		it, err := r.handle(ctx, h.Update, obj)
 		if apierrors.IsConflict(err) && attempt < updateAttempts && !insists(req) {
 			continue
 		}

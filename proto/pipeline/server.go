@@ -34,6 +34,8 @@ type Server struct {
 	handlers  map[handlerKey]*strategy.Handler
 	admission []Admission
 	acks      acks
+	// bare holds kinds made up for messages that are not resources, by message name.
+	bare sync.Map
 
 	// background counts the goroutines that Close waits for.
 	background sync.WaitGroup

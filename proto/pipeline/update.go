@@ -31,7 +31,11 @@ func (s *Server) Update(ctx context.Context, req *resourcev1.UpdateRequest) (*Re
 	if err := r.authorize(ctx, "update"); err != nil {
 		return nil, err
 	}
-	if h := s.handler(r); h != nil {
+	h, err := s.handler(r)
+	if err != nil {
+		return nil, err
+	}
+	if h != nil {
 		return r.put(ctx, h, req.GetObject())
 	}
 	msg, err := r.decode(r.res.kind, req.GetObject())
@@ -53,21 +57,17 @@ func (s *Server) Update(ctx context.Context, req *resourcev1.UpdateRequest) (*Re
 
 // put hands an update to the handler of a subresource.
 func (r *request) put(ctx context.Context, h *Handler, body *resourcev1.Object) (*Result, error) {
-	k := r.res.kind
 	if h.Update == nil {
-		return nil, apierrors.NewMethodNotSupported(k.Group, k.Plural+"/"+r.sub, "update")
+		return nil, r.unsupported("update")
 	}
-	if h.BodyKind != "" {
-		k, _ = r.s.cfg.Registry.ByKind(h.BodyGroup, h.BodyVersion, h.BodyKind)
-	}
-	msg, err := r.decode(k, body)
+	msg, err := r.decode(r.body(h), body)
 	if err != nil {
 		return nil, err
 	}
 	if o, ok := msg.(Object); ok && o.GetMetadata().GetName() == "" {
 		o.GetMetadata().Name, o.GetMetadata().Namespace = r.name, r.namespace
 	}
-	it, err := r.handle(ctx, h, h.Update, msg)
+	it, err := r.handle(ctx, h.Update, msg)
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +241,7 @@ func (r *request) updateOnce(ctx context.Context, cur *Item, c change) (*Item, b
 		it, err := item.New(r.res.kind, raw, cur.Revision, r.namespace, r.name)
 		return it, false, err
 	}
-	if reserve := r.res.hooks.Reserve; reserve != nil && r.sub == "" && !c.internal {
+	if reserve := r.res.hooks.Reserve; reserve != nil && r.sub != "status" && !c.internal {
 		done, err := reserve(ctx, obj, old, false)
 		if err != nil {
 			return nil, false, err
@@ -322,10 +322,10 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 	} else if k.HasStatus() {
 		copyField(obj, old, "status")
 	}
-	if r.sub == "" && hooks.PrepareUpdate != nil {
+	k.Default(obj)
+	if r.sub != "status" && hooks.PrepareUpdate != nil {
 		hooks.PrepareUpdate(ctx, obj, old)
 	}
-	k.Default(obj)
 	adm := r.admission(admission.Update, obj, old)
 	if err := r.s.admit(ctx, adm); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"weak"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/keelson/keelson/proto/codec"
 	"github.com/keelson/keelson/proto/schema"
@@ -114,9 +115,24 @@ func (i *Item) appendJSON(dst, wire []byte) ([]byte, error) {
 
 // Decode returns the object as a message that the caller owns.
 func (i *Item) Decode() (proto.Message, error) {
-	m := i.Kind.New()
+	m, err := Empty(i.Kind)
+	if err != nil {
+		return nil, err
+	}
 	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(i.Wire, m); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// Empty returns an empty object of a kind; also of a kind that is not in a registry, such as Scale.
+func Empty(k *schema.Kind) (proto.Message, error) {
+	if k.Plural != "" {
+		return k.New(), nil
+	}
+	t, err := protoregistry.GlobalTypes.FindMessageByName(k.Descriptor.FullName())
+	if err != nil {
+		return nil, err
+	}
+	return t.New().Interface(), nil
 }

@@ -17,6 +17,17 @@ import (
 // Object is a root object of any kind.
 type Object = admission.Object
 
+// Target names an object that the server itself is about to change.
+type Target struct {
+	Group, Resource, Subresource, Namespace, Name string
+	DryRun                                        bool
+	// Checked changes pass defaults, admission and validation, count in metadata.generation and are noted in the
+	// managed fields, as if a client had sent them; for others the caller knows what it does.
+	Checked bool
+	// Manager is the field manager of a checked change.
+	Manager string
+}
+
 // Access is how kinds' logic and plugins reach other objects. Calls are made by the server itself: they are not
 // authorized.
 type Access interface {
@@ -25,12 +36,13 @@ type Access interface {
 	// Read returns an object of at least the revision current at the call; an apierrors NotFound where it is not
 	// there.
 	Read(ctx context.Context, group, resource, namespace, name string) (*item.Item, error)
+	// Await is Read that waits until the object exists, or the context ends: then the error is NotFound.
+	Await(ctx context.Context, group, resource, namespace, name string) (*item.Item, error)
 	// Items returns the cached objects of a kind in a namespace ("" is all), in order.
 	Items(group, resource, namespace string) []*item.Item
-	// Change reads an object, lets change alter it, and stores it; again where somebody else was faster. Returning
-	// an error from change ends the attempt. Defaults, admission and validation are skipped: the caller knows what it
-	// does.
-	Change(ctx context.Context, group, resource, namespace, name string, dryRun bool, change func(obj Object) error) (*item.Item, error)
+	// Change reads an object, lets change alter it, and stores it; again where somebody else was faster. An error of
+	// change ends it.
+	Change(ctx context.Context, t Target, change func(obj Object) error) (*item.Item, error)
 	// Delete deletes an object as a delete request would.
 	Delete(ctx context.Context, group, resource, namespace, name string, o *metav1.DeleteOptions) (*item.Item, error)
 }
@@ -67,8 +79,10 @@ type SubRequest struct {
 	Body   proto.Message
 	User   *identity.User
 	DryRun bool
-	Access Access
-	Warn   func(message string)
+	// Manager is the field manager.
+	Manager string
+	Access  Access
+	Warn    func(message string)
 }
 
 // HandlerFunc returns the response object. Errors are apierrors.StatusErrors.
@@ -77,8 +91,8 @@ type HandlerFunc func(ctx context.Context, r *SubRequest) (proto.Message, error)
 // Handler serves one subresource, or with Subresource empty one kind that is never stored.
 type Handler struct {
 	Group, Resource, Subresource string
-	// BodyGroup, BodyVersion and BodyKind name the kind of request and response; empty is the resource's own.
-	BodyGroup, BodyVersion, BodyKind string
+	// Body is an empty message of the type that requests carry; nil is the resource's own kind.
+	Body proto.Message
 	// Get, Create and Update serve the verbs; nil ones are refused with 405. A patch is Get, the patch, Update.
 	Get, Create, Update HandlerFunc
 	// Unauthorized skips the pipeline's authorization: for reviews that everybody may ask for about themselves.
