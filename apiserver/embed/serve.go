@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"runtime"
 	"sync/atomic"
@@ -15,10 +16,12 @@ import (
 
 	"github.com/keelson/keelson/apiserver/internal/grpcdoor"
 	"github.com/keelson/keelson/apiserver/internal/rest"
+	"github.com/keelson/keelson/apiserver/internal/rest/apidocs"
 	"github.com/keelson/keelson/apiserver/internal/rest/health"
 	"github.com/keelson/keelson/apiserver/internal/rest/podstream"
 	tunnelv1 "github.com/keelson/keelson/proto/gen/keelson/tunnel/v1"
 	"github.com/keelson/keelson/proto/schema"
+	"github.com/keelson/keelson/proto/schema/openapi"
 )
 
 // KubernetesVersion is the version of Kubernetes whose API is served.
@@ -30,16 +33,16 @@ const idleTimeout = 3 * time.Minute
 // serve opens the doors and keeps them open until the context ends or a door or a background task fails.
 func (s *server) serve(ctx, background context.Context) error {
 	var stopping atomic.Bool
-	auth := certificates{s.authority}
-	door, err := grpcdoor.New(grpcdoor.Config{TLS: s.authority.ServerTLS(), Authenticate: auth.AuthenticateContext,
+	door, err := grpcdoor.New(grpcdoor.Config{TLS: s.authority.ServerTLS(), Authenticate: s.authn.AuthenticateCall,
 		Resources: s.pipeline.GRPC(), Tunnel: s.tunnel, Registerer: s.cfg.Registerer, Logger: s.log.Named("grpc")})
 	if err != nil {
 		return err
 	}
 	s.grpc = door
 	s.rest, err = rest.New(rest.Config{
-		Registry: schema.Builtin(), Pipeline: s.pipeline, Authenticator: auth, Authorizer: s.authz,
+		Registry: schema.Builtin(), Pipeline: s.pipeline, Authenticator: s.authn, Authorizer: s.authz,
 		Sessions: s.session, Health: s.health(&stopping), Metrics: promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{}),
+		Documents:  s.documents(),
 		Registerer: s.cfg.Registerer, Logger: s.log.Named("rest"), RequestTimeout: s.cfg.RequestTimeout,
 		Address: fmt.Sprintf("%s:%d", s.settings.advertise, s.settings.restPort), Version: version(),
 	})
@@ -92,6 +95,13 @@ func (s *server) stop(web *http.Server) {
 	s.pipeline.Close()
 	s.grpc.Stop(ctx)
 	<-tunnelClosed
+}
+
+// documents are the fixed documents besides discovery: OpenAPI, and by what others verify tokens.
+func (s *server) documents() map[string]http.Handler {
+	all := apidocs.New(openapi.New(schema.Builtin(), KubernetesVersion)).Paths()
+	maps.Copy(all, s.authn.Documents(s.authority.ServerURL()))
+	return all
 }
 
 // session adapts the tunnel to what the streams of the REST door need.

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/keelson/keelson/apiserver/internal/authn"
 	"github.com/keelson/keelson/apiserver/internal/authz"
 	"github.com/keelson/keelson/apiserver/internal/grpcdoor"
 	"github.com/keelson/keelson/apiserver/internal/pki"
@@ -39,6 +40,7 @@ type server struct {
 	authority *pki.Authority
 	store     *etcd.Store
 	authz     *authz.Authorizer
+	authn     *authn.Authenticator
 	pipeline  *pipeline.Server
 	tunnel    *tunnel.Server
 	rest      *rest.Server
@@ -172,6 +174,12 @@ func (s *server) etcdTLS() (*tls.Config, error) {
 // would be let in.
 func (s *server) startPipeline(starting, background context.Context, group *errgroup.Group) (err error) {
 	s.authz = authz.New(authz.Options{Logger: s.log.Named("authz"), APIAudiences: []string{s.issuer()}})
+	s.authn, err = authn.New(authn.Options{Logger: s.log.Named("authn"), ClientCAs: s.authority.ClientCAs(), Issuer: s.issuer(),
+		SigningKey: s.authority.ServiceAccountKey(), VerifyingKeys: s.authority.ServiceAccountPublicKeys(),
+		Pods: s.authz.Graph(), RestrictToken: s.authz.Restriction().Token})
+	if err != nil {
+		return err
+	}
 	s.tunnel = tunnel.New(tunnel.Config{Logger: s.log.Named("tunnel")})
 	s.pipeline, err = pipeline.New(s.pipelineConfig())
 	if err != nil {
@@ -184,9 +192,13 @@ func (s *server) startPipeline(starting, background context.Context, group *errg
 		s.authz.Run(background, s.pipeline)
 		return nil
 	})
-	if err := s.authz.WaitForSync(starting); err != nil {
+	group.Go(func() error {
+		s.authn.Run(background, s.pipeline)
+		return nil
+	})
+	if err := errors.Join(s.authz.WaitForSync(starting), s.authn.WaitForSync(starting)); err != nil {
 		s.pipeline.Close()
-		return fmt.Errorf("roles: %w", err)
+		return fmt.Errorf("authentication and authorization: %w", err)
 	}
 	return nil
 }
@@ -194,7 +206,7 @@ func (s *server) startPipeline(starting, background context.Context, group *errg
 func (s *server) pipelineConfig() pipeline.Config {
 	return pipeline.Config{
 		Registry: schema.Builtin(), Store: s.store, Authorizer: s.authz, Admission: s.authz.Admission(),
-		Handlers: s.authz.Handlers(), Logger: s.log.Named("pipeline"), ClusterIPRange: s.settings.services,
+		Handlers: append(s.authz.Handlers(), s.authn.Handlers()...), Logger: s.log.Named("pipeline"), ClusterIPRange: s.settings.services,
 		NodePortRange: s.settings.nodePorts, EventTTL: s.cfg.EventTTL,
 		Advertise: netip.AddrPortFrom(s.settings.advertise, s.settings.restPort),
 	}
