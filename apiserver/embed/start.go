@@ -176,7 +176,7 @@ func (s *server) startPipeline(starting, background context.Context, group *errg
 	s.authz = authz.New(authz.Options{Logger: s.log.Named("authz"), APIAudiences: []string{s.issuer()}})
 	s.authn, err = authn.New(authn.Options{Logger: s.log.Named("authn"), ClientCAs: s.authority.ClientCAs(), Issuer: s.issuer(),
 		SigningKey: s.authority.ServiceAccountKey(), VerifyingKeys: s.authority.ServiceAccountPublicKeys(),
-		Pods: s.authz.Graph(), RestrictToken: s.authz.Restriction().Token})
+		Pods: s.authz.Graph(), CatchUpPods: s.authz.CatchUp, RestrictToken: s.authz.Restriction().Token})
 	if err != nil {
 		return err
 	}
