@@ -34,7 +34,7 @@ type parser struct {
 	problems   []string
 	known      map[string]struct{} // problems already recorded
 	depth      int
-	root       TypeMeta
+	root       *TypeMeta // where the caller asked for it
 	scratch    []byte   // unescaped strings
 	mapKeys    [][]byte // stack of the keys of the maps being read; only where duplicates matter
 }
@@ -52,12 +52,12 @@ func (t *Type) ParseJSON(dst, json []byte, o DecodeOptions) (wire []byte, w Warn
 	}
 	p := parsers.Get().(*parser)
 	defer p.free()
-	p.in, p.i, p.out, p.validation = json, 0, dst, o.Validation
+	p.in, p.i, p.out, p.validation, p.root = json, 0, dst, o.Validation, o.TypeMeta
+	if o.TypeMeta != nil {
+		*o.TypeMeta = TypeMeta{}
+	}
 	if err := p.document(t); err != nil {
 		return dst, nil, err
-	}
-	if o.TypeMeta != nil {
-		*o.TypeMeta = p.root
 	}
 	switch {
 	case len(p.problems) == 0:
@@ -208,9 +208,9 @@ func (p *parser) object(t *Type, root bool) error {
 
 // typeMeta reads apiVersion or kind, which no message holds.
 func (p *parser) typeMeta(t *Type, key []byte, root bool, seen *uint8) error {
-	into, name, bit := &p.root.Kind, "kind", uint8(1)
+	name, bit := "kind", uint8(1)
 	if key[0] == 'a' {
-		into, name, bit = &p.root.APIVersion, "apiVersion", 2
+		name, bit = "apiVersion", 2
 	}
 	if *seen&bit != 0 {
 		p.problem("duplicate", key)
@@ -223,8 +223,12 @@ func (p *parser) typeMeta(t *Type, key []byte, root bool, seen *uint8) error {
 		if err != nil {
 			return err
 		}
-		if root {
-			*into = string(s)
+		switch {
+		case !root || p.root == nil:
+		case bit == 1:
+			p.root.Kind = string(s)
+		default:
+			p.root.APIVersion = string(s)
 		}
 		return nil
 	case 'n':
