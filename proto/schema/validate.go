@@ -12,6 +12,7 @@ import (
 
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/schema/rule"
+	"github.com/keelson/keelson/proto/schema/shape"
 )
 
 // Validate returns everything that is wrong with an object, which must have its defaults. old is the stored object on
@@ -150,7 +151,7 @@ func (w *walker) field(s *ruleStep, m, old protoreflect.Message, at *field.Path)
 	o := s.options
 	has := m.Has(s.fd)
 	v := m.Get(s.fd)
-	if o.GetImmutable() && old != nil && !equal(s.fd, m, old) {
+	if o.GetImmutable() && old != nil && !equal(s.fd, s.embedded, m, old) {
 		w.add(field.Invalid(at, valueOf(s.fd, v), validation.FieldImmutableErrorMsg))
 		return
 	}
@@ -163,7 +164,7 @@ func (w *walker) field(s *ruleStep, m, old protoreflect.Message, at *field.Path)
 			return
 		}
 	}
-	if o.GetUnsupported() != "" && old == nil {
+	if o.GetUnsupported() != "" && (old == nil || !old.Has(s.fd)) {
 		w.add(field.Forbidden(at, "not supported by Keelson yet: "+o.GetUnsupported()))
 	}
 	switch {
@@ -273,9 +274,10 @@ func joinNames(names []string) string {
 
 func (w *walker) add(e *rule.Error) { w.errs = append(w.errs, e) }
 
-func equal(fd protoreflect.FieldDescriptor, a, b protoreflect.Message) bool {
-	if a.Has(fd) != b.Has(fd) {
-		return false
+// equal compares a field of two messages; an absent embedded message equals an empty one.
+func equal(fd protoreflect.FieldDescriptor, embedded bool, a, b protoreflect.Message) bool {
+	if fd.Message() != nil && !fd.IsMap() && !fd.IsList() {
+		return (embedded || a.Has(fd) == b.Has(fd)) && shape.Equal(a.Get(fd).Message(), b.Get(fd).Message())
 	}
-	return a.Get(fd).Equal(b.Get(fd))
+	return a.Has(fd) == b.Has(fd) && a.Get(fd).Equal(b.Get(fd))
 }

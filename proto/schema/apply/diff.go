@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/value"
@@ -144,21 +143,10 @@ func granular(f *shape.Field) bool {
 
 // equal compares values of a field that is owned as a whole. An absent embedded message equals an empty one.
 func equal(f *shape.Field, a, b protoreflect.Message) bool {
-	if f.Embedded() {
-		// Value.Equal tells a missing message from an empty one.
-		return proto.Equal(a.Get(f.Desc).Message().Interface(), b.Get(f.Desc).Message().Interface()) ||
-			empty(a.Get(f.Desc).Message()) && empty(b.Get(f.Desc).Message())
+	if f.Elem != nil {
+		return shape.Equal(a.Get(f.Desc).Message(), b.Get(f.Desc).Message())
 	}
 	return a.Get(f.Desc).Equal(b.Get(f.Desc))
-}
-
-func empty(m protoreflect.Message) bool {
-	out := true
-	m.Range(func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
-		out = false
-		return false
-	})
-	return out
 }
 
 func get(f *shape.Field, m protoreflect.Message, set bool) protoreflect.Value {

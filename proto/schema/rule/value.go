@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"strconv"
 
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/keelson/keelson/proto/codec"
 )
 
 // Value prepares a message for an error, where the bad value is shown as Kubernetes' JSON.
@@ -29,7 +30,7 @@ func Values[T proto.Message](list []T) any {
 type jsonValue struct{ m proto.Message }
 
 func (v jsonValue) MarshalJSON() ([]byte, error) {
-	return protojson.Marshal(v.m)
+	return codec.AppendMessage(nil, v.m, codec.EncodeOptions{})
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

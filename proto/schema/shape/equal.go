@@ -1,0 +1,74 @@
+package shape
+
+import "google.golang.org/protobuf/reflect/protoreflect"
+
+// Equal compares messages as Kubernetes sees them: an absent embedded message equals an empty one. (Generated comparison
+// tells the two apart, and whether the wire has one depends on who encoded it.)
+func Equal(a, b protoreflect.Message) bool {
+	m := Of(a.Descriptor())
+	if m.Form != 0 {
+		return rawEqual(a, b)
+	}
+	for _, f := range m.Fields {
+		if !f.equal(f.Holder(a), f.Holder(b)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *Field) equal(a, b protoreflect.Message) bool {
+	fd := f.Desc
+	ha, hb := a.Has(fd), b.Has(fd)
+	if !ha && !hb {
+		return true
+	}
+	switch {
+	case fd.IsMap():
+		ma, mb := a.Get(fd).Map(), b.Get(fd).Map()
+		if ma.Len() != mb.Len() {
+			return false
+		}
+		same := true
+		ma.Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+			o := mb.Get(k)
+			same = o.IsValid() && f.valueEqual(v, o)
+			return same
+		})
+		return same
+	case fd.IsList():
+		la, lb := a.Get(fd).List(), b.Get(fd).List()
+		if la.Len() != lb.Len() {
+			return false
+		}
+		for i := range la.Len() {
+			if !f.valueEqual(la.Get(i), lb.Get(i)) {
+				return false
+			}
+		}
+		return true
+	case f.Elem != nil:
+		return (ha == hb || f.Embedded()) && Equal(a.Get(fd).Message(), b.Get(fd).Message())
+	}
+	return ha == hb && a.Get(fd).Equal(b.Get(fd))
+}
+
+func (f *Field) valueEqual(a, b protoreflect.Value) bool {
+	if f.Elem != nil {
+		return Equal(a.Message(), b.Message())
+	}
+	return a.Equal(b)
+}
+
+func rawEqual(a, b protoreflect.Message) bool {
+	return protoreflect.ValueOfMessage(a).Equal(protoreflect.ValueOfMessage(b)) || empty(a) && empty(b)
+}
+
+func empty(m protoreflect.Message) bool {
+	out := true
+	m.Range(func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
+		out = false
+		return false
+	})
+	return out
+}
