@@ -24,9 +24,9 @@ func (r *rollout) deadline() time.Duration {
 
 // status computes the counts and the Available condition.
 func (r *rollout) status() *appsv1.DeploymentStatus {
-	s := &appsv1.DeploymentStatus{
-		ObservedGeneration: r.d.GetMetadata().GetGeneration(),
-		CollisionCount:     r.d.GetStatus().CollisionCount,
+	s := &appsv1.DeploymentStatus{ObservedGeneration: r.d.GetMetadata().GetGeneration()}
+	if old := r.d.GetStatus(); old != nil {
+		s.CollisionCount = old.CollisionCount
 	}
 	var terminating int32
 	for _, m := range r.all {

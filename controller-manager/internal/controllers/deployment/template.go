@@ -9,6 +9,7 @@ import (
 	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/schema"
 	"github.com/keelson/keelson/proto/sdk/apitime"
 	"google.golang.org/protobuf/proto"
 
@@ -40,7 +41,7 @@ func hash(template *corev1.PodTemplateSpec, collisions int32) string {
 
 // sameTemplate compares two templates as users wrote them, without the hash that this controller adds.
 func sameTemplate(a, b *corev1.PodTemplateSpec) bool {
-	return proto.Equal(withoutHash(a), withoutHash(b))
+	return schema.Equal(withoutHash(a), withoutHash(b))
 }
 
 func withoutHash(t *corev1.PodTemplateSpec) *corev1.PodTemplateSpec {

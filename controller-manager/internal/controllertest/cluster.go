@@ -1,0 +1,168 @@
+// Package controllertest runs controllers on an API server in memory, for component tests: set objects, await what the
+// controllers make of them. A stand-in for scheduler and kubelets binds pods and reports them as running.
+package controllertest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/keelson/keelson/proto/apierrors"
+	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/sdk/apitest"
+	"github.com/keelson/keelson/proto/sdk/apitime"
+	"github.com/keelson/keelson/proto/sdk/client"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/keelson/keelson/controller-manager/embed"
+)
+
+// Cluster is an API server with controllers.
+type Cluster struct {
+	*apitest.Server
+	t       testing.TB
+	address atomic.Int32
+}
+
+// Start runs the named controllers until the test ends. configure, if not nil, changes their configuration.
+func Start(t testing.TB, configure func(*embed.Config), controllers ...string) *Cluster {
+	t.Helper()
+	c := &Cluster{Server: apitest.New(t), t: t}
+	c.Run(configure, controllers...)
+	return c
+}
+
+// Run runs controllers; the returned function stops them and waits.
+func (c *Cluster) Run(configure func(*embed.Config), controllers ...string) (stop func()) {
+	cfg := embed.Default()
+	cfg.Conn, cfg.Controllers, cfg.LeaderElect = c.Conn, controllers, false
+	cfg.Logger = zaptest.NewLogger(c.t, zaptest.Level(zap.WarnLevel))
+	if configure != nil {
+		configure(&cfg)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- embed.Start(ctx, cfg) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			c.t.Errorf("controllers: %v", err)
+		}
+	})
+	c.t.Cleanup(stop)
+	return stop
+}
+
+// Nodes makes nodes that are ready.
+func (c *Cluster) Nodes(names ...string) {
+	c.t.Helper()
+	for _, name := range names {
+		apitest.Create(c.t, c.Server, &corev1.Node{Metadata: &metav1.ObjectMeta{Name: name}})
+		c.Heartbeat(name, "True")
+	}
+}
+
+// Heartbeat writes a node's status as its kubelet would.
+func (c *Cluster) Heartbeat(name, ready string) {
+	c.t.Helper()
+	c.Retry(func(ctx context.Context) error {
+		nodes := client.For[*corev1.Node](c.Conn)
+		node, err := nodes.Get(ctx, "", name)
+		if err != nil {
+			return err
+		}
+		now := apitime.Now()
+		node.Status = &corev1.NodeStatus{Conditions: []*corev1.NodeCondition{{
+			Type: "Ready", Status: ready, Reason: "KubeletReady", LastHeartbeatTime: now, LastTransitionTime: now,
+		}}}
+		_, err = nodes.UpdateStatus(ctx, node)
+		return err
+	})
+}
+
+// Retry repeats a write that lost a race.
+func (c *Cluster) Retry(write func(ctx context.Context) error) {
+	c.t.Helper()
+	for {
+		err := write(c.t.Context())
+		if err == nil {
+			return
+		}
+		if !apierrors.IsConflict(err) {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// RunPods binds pods to nodes in turn and reports them as running, ready where ready says so, and finishes those that
+// are being deleted, until the test ends. It stands for scheduler and kubelets.
+func (c *Cluster) RunPods(ready func(*corev1.Pod) bool, nodes ...string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	pods := client.For[*corev1.Pod](c.Conn)
+	w, err := pods.Watch(ctx, client.WatchOptions{SendInitialEvents: true, AllowBookmarks: true})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	batch := pods.Batch(ctx)
+	var loop sync.WaitGroup
+	loop.Go(func() {
+		for next := 0; ; {
+			events, err := w.Next()
+			if err != nil {
+				return
+			}
+			for _, e := range events {
+				if e.Type == client.Bookmark || e.Type == client.Deleted {
+					continue
+				}
+				next++
+				c.runPod(batch, e.Object, ready, nodes[next%len(nodes)])
+			}
+		}
+	})
+	c.t.Cleanup(func() {
+		cancel()
+		w.Close()
+		loop.Wait()
+		batch.Close()
+	})
+}
+
+func (c *Cluster) runPod(batch *client.Batch[*corev1.Pod], pod *corev1.Pod, ready func(*corev1.Pod) bool, node string) {
+	m := pod.GetMetadata()
+	switch {
+	case m.GetDeletionTimestamp() != nil:
+		_ = batch.Delete(m.GetNamespace(), m.GetName(), nil, client.DeleteOptions{GracePeriodSeconds: proto.Int64(0)})
+	case pod.GetSpec().GetNodeName() == "" && false:
+		binding := &corev1.Binding{Metadata: &metav1.ObjectMeta{Namespace: m.GetNamespace(), Name: m.GetName()}, Target: &corev1.ObjectReference{Kind: "Node", Name: node}}
+		_ = batch.Sub(m.GetNamespace(), m.GetName(), "binding", binding, nil)
+	case pod.GetStatus().GetPodIP() == "":
+		running := proto.CloneOf(pod)
+		n := c.address.Add(1)
+		ip := fmt.Sprintf("10.244.%d.%d", n/250, n%250+1)
+		if running.Status == nil {
+			running.Status = &corev1.PodStatus{}
+		}
+		status := "True"
+		if ready != nil && !ready(pod) {
+			status = "False"
+		}
+		running.Status.Phase, running.Status.PodIP, running.Status.PodIPs = "Running", ip, []*corev1.PodIP{{Ip: ip}}
+		running.Status.Conditions = append(running.Status.Conditions, &corev1.PodCondition{Type: "Ready", Status: status, LastTransitionTime: apitime.Of(time.Now())})
+		_ = batch.UpdateStatus(running, nil)
+	}
+}
+
+// Template is a pod template of one container.
+func Template(image string) *corev1.PodTemplateSpec {
+	return &corev1.PodTemplateSpec{
+		Metadata: &metav1.ObjectMeta{Labels: map[string]string{"app": "web"}},
+		Spec:     &corev1.PodSpec{Containers: []*corev1.Container{{Name: "c", Image: image}}},
+	}
+}
