@@ -39,6 +39,9 @@ type Config struct {
 	Authorizer Authorizer
 	// Admission plugins run after the built-in ones, in order.
 	Admission []Admission
+	// WithoutAdmission names built-in plugins that are left out: component tests without a controller that creates
+	// service accounts leave out "ServiceAccount".
+	WithoutAdmission []string
 	// Handlers add subresources and reviews that need what the pipeline does not have: a token signer, for one. A
 	// handler replaces the built-in one of the same resource and subresource.
 	Handlers []Handler

@@ -11,6 +11,7 @@ import (
 
 	"github.com/keelson/keelson/proto/apierrors"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+	"github.com/keelson/keelson/proto/pipeline/kinds"
 	"github.com/keelson/keelson/proto/pipeline/strategy"
 	"github.com/keelson/keelson/proto/pipeline/watchcache"
 	"github.com/keelson/keelson/proto/schema"
@@ -33,6 +34,7 @@ type Server struct {
 	resources map[*schema.Kind]*resource
 	handlers  map[handlerKey]*strategy.Handler
 	admission []Admission
+	kinds     *kinds.Set
 	acks      acks
 	// bare holds kinds made up for messages that are not resources, by message name.
 	bare sync.Map
@@ -129,6 +131,7 @@ func (s *Server) Start(ctx context.Context) error {
 		s.Close()
 		return fmt.Errorf("bootstrap: %w", err)
 	}
+	s.run(func() { s.kinds.Run(s.ctx) })
 	return nil
 }
 

@@ -43,10 +43,13 @@ type Server struct {
 // Option changes the pipeline's configuration.
 type Option func(*pipeline.Config)
 
-// New starts a server. It allows everything to everybody unless an option sets an authorizer.
+// New starts a server. It allows everything to everybody unless an option sets an authorizer. Pods need no service account
+// and new nodes no controller that takes away their not-ready taint: a test of those sets WithoutAdmission back to nil.
 func New(t testing.TB, options ...Option) *Server {
 	t.Helper()
-	s := &Server{config: pipeline.Config{Registry: schema.Builtin(), Store: memory.New()}}
+	s := &Server{config: pipeline.Config{
+		Registry: schema.Builtin(), Store: memory.New(), WithoutAdmission: []string{"ServiceAccount", "TaintNodesByCondition"},
+	}}
 	for _, o := range options {
 		o(&s.config)
 	}

@@ -1,0 +1,54 @@
+package core
+
+import (
+	"context"
+
+	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	"github.com/keelson/keelson/proto/pipeline/strategy"
+)
+
+// Pods are the hooks of pods.
+func Pods() strategy.Hooks {
+	return strategy.Hooks{PrepareCreate: preparePod, PrepareStatus: preparePodStatus, Grace: podGrace}
+}
+
+func preparePod(_ context.Context, obj strategy.Object) {
+	p := obj.(*corev1.Pod)
+	p.Status = &corev1.PodStatus{Phase: "Pending", QosClass: qosClass(p.GetSpec())}
+	if len(p.GetSpec().GetSchedulingGates()) > 0 {
+		p.Status.Conditions = []*corev1.PodCondition{{
+			Type: "PodScheduled", Status: "False", Reason: "SchedulingGated", Message: "Scheduling is blocked due to non-empty scheduling gates",
+		}}
+	}
+}
+
+// preparePodStatus keeps what a status write cannot change.
+func preparePodStatus(_ context.Context, obj, old strategy.Object) {
+	p, was := obj.(*corev1.Pod), old.(*corev1.Pod)
+	if p.Status == nil {
+		p.Status = &corev1.PodStatus{}
+	}
+	if p.Status.QosClass == "" {
+		p.Status.QosClass = was.GetStatus().GetQosClass()
+	}
+}
+
+// podGrace is the time that a pod has to end: nobody needs to wait for one that runs nowhere or has ended.
+func podGrace(obj strategy.Object, asked *int64) *int64 {
+	p := obj.(*corev1.Pod)
+	var grace int64
+	switch {
+	case asked != nil:
+		grace = *asked
+	case p.GetSpec().TerminationGracePeriodSeconds != nil:
+		grace = *p.Spec.TerminationGracePeriodSeconds
+	}
+	if grace < 0 {
+		grace = 1
+	}
+	phase := p.GetStatus().GetPhase()
+	if p.GetSpec().GetNodeName() == "" || phase == "Succeeded" || phase == "Failed" {
+		grace = 0
+	}
+	return &grace
+}

@@ -1,0 +1,52 @@
+// Package kinds gathers the kinds' own logic for the pipeline: what no option of the schema can say. There is one
+// package a group below it.
+package kinds
+
+import (
+	"context"
+	"net/netip"
+
+	"go.uber.org/zap"
+
+	"github.com/keelson/keelson/proto/pipeline/kinds/core"
+	"github.com/keelson/keelson/proto/pipeline/kinds/core/allocate"
+	"github.com/keelson/keelson/proto/pipeline/kinds/scale"
+	"github.com/keelson/keelson/proto/pipeline/store"
+	"github.com/keelson/keelson/proto/pipeline/strategy"
+)
+
+// Config is what the kinds' logic needs to know.
+type Config struct {
+	Access         strategy.Access
+	Store          store.Store
+	ClusterIPRange netip.Prefix
+	NodePortRange  [2]int
+	Logger         *zap.Logger
+}
+
+// Set is the logic of all kinds.
+type Set struct {
+	// Hooks by group and plural.
+	Hooks    map[[2]string]strategy.Hooks
+	Handlers []strategy.Handler
+	services *core.Services
+}
+
+// New returns the logic of all kinds.
+func New(cfg Config) *Set {
+	services := core.NewServices(cfg.Access, allocate.New(allocate.Config{
+		Store: cfg.Store, Access: cfg.Access, ClusterIPRange: cfg.ClusterIPRange, NodePortRange: cfg.NodePortRange, Logger: cfg.Logger,
+	}))
+	return &Set{
+		Hooks: map[[2]string]strategy.Hooks{
+			{"", "pods"}:       core.Pods(),
+			{"", "namespaces"}: core.Namespaces(),
+			{"", "services"}:   services.Hooks(),
+		},
+		Handlers: append(core.Handlers(), scale.Handlers()...),
+		services: services,
+	}
+}
+
+// Run keeps what the kinds' logic has outside of objects in repair, until the context ends.
+func (s *Set) Run(ctx context.Context) { s.services.Run(ctx) }

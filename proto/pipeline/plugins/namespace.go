@@ -1,0 +1,45 @@
+package plugins
+
+import (
+	"context"
+	"errors"
+
+	"github.com/keelson/keelson/proto/apierrors"
+	"github.com/keelson/keelson/proto/pipeline/admission"
+	"github.com/keelson/keelson/proto/pipeline/strategy"
+)
+
+// NamespaceLifecycle lets nothing be created in namespaces that are missing or on their way out, and keeps the
+// namespaces that a cluster cannot do without.
+type NamespaceLifecycle struct{ Access strategy.Access }
+
+// Name implements admission.Plugin.
+func (*NamespaceLifecycle) Name() string { return "NamespaceLifecycle" }
+
+var immortal = map[string]bool{"default": true, "kube-system": true, "kube-public": true}
+
+// Admit implements admission.Plugin.
+func (p *NamespaceLifecycle) Admit(ctx context.Context, r *admission.Request) error {
+	if r.Kind.Group == "" && r.Kind.Plural == "namespaces" {
+		if r.Operation == admission.Delete && immortal[r.Name] {
+			return apierrors.NewForbidden("", "namespaces", r.Name, errors.New("this namespace may not be deleted"))
+		}
+		return nil
+	}
+	if r.Operation != admission.Create || r.Namespace == "" {
+		return nil
+	}
+	it, ok := p.Access.Lookup("", "namespaces", "", r.Namespace)
+	if !ok {
+		// It may have been created this moment.
+		var err error
+		if it, err = p.Access.Read(ctx, "", "namespaces", "", r.Namespace); err != nil {
+			return err
+		}
+	}
+	if phase, _ := it.Field("status.phase"); phase == "Terminating" {
+		name := r.Object.GetMetadata().GetName()
+		return apierrors.NewNamespaceTerminating(r.Kind.Group, r.Kind.Plural, name, r.Namespace)
+	}
+	return nil
+}
