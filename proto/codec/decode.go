@@ -35,8 +35,8 @@ type parser struct {
 	known      map[string]struct{} // problems already recorded
 	depth      int
 	root       *TypeMeta // where the caller asked for it
-	scratch    []byte   // unescaped strings
-	mapKeys    [][]byte // stack of the keys of the maps being read; only where duplicates matter
+	scratch    []byte    // unescaped strings
+	mapKeys    [][]byte  // stack of the keys of the maps being read; only where duplicates matter
 }
 
 var parsers = sync.Pool{New: func() any { return new(parser) }}

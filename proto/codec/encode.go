@@ -36,6 +36,8 @@ type EncodeOptions struct {
 // be normalised before it can be written in one pass.
 var errRepeated = errors.New("field occurs more than once")
 
+var errTooLong = errors.New("JSON exceeds the limit on its size")
+
 // encoder is the state of one AppendJSON.
 type encoder struct {
 	entries []mapEntry // stack of the maps being written
@@ -55,6 +57,9 @@ func (t *Type) AppendJSON(dst, wire []byte, o EncodeOptions) ([]byte, error) {
 	}
 	e.limit, e.omit, e.entries = len(dst)+o.MaxBytes, o.OmitManagedFields, e.entries[:0]
 	out, err := e.root(dst, t, wire, o)
+	if err == nil && len(out) > e.limit {
+		err = errTooLong
+	}
 	if cap(e.entries) > 1024 {
 		e.entries = nil
 	}
@@ -112,7 +117,7 @@ func (e *encoder) fields(dst []byte, t *Type, w, tail []byte, depth int) ([]byte
 		return dst, fmt.Errorf("%s is nested more than %d deep", t.name, maxDepth)
 	}
 	if start > e.limit {
-		return dst, fmt.Errorf("JSON exceeds the limit of %d bytes", e.limit)
+		return dst, errTooLong
 	}
 	var seen fieldSet
 	out, err := e.walk(dst, t, w, &seen, depth)

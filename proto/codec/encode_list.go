@@ -30,6 +30,9 @@ func (e *encoder) list(dst []byte, f *field, w []byte, i int, typ protowire.Type
 			dst, i, err = appendScalar(dst, f, w, i)
 			dst = append(dst, ',')
 		}
+		if err == nil && len(dst) > e.limit {
+			err = errTooLong
+		}
 		if err != nil || i < 0 {
 			return dst, -1, err
 		}
@@ -126,7 +129,9 @@ func (e *encoder) mapping(dst []byte, f *field, w []byte, i int, depth int) ([]b
 		if dst, err = e.mapValue(dst, f.val, entry, depth); err != nil {
 			return dst, -1, err
 		}
-		dst = append(dst, ',')
+		if dst = append(dst, ','); len(dst) > e.limit {
+			return dst, -1, errTooLong
+		}
 	}
 	dst[len(dst)-1] = '}'
 	return dst, i, nil

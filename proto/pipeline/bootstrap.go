@@ -9,6 +9,9 @@ import (
 	schedulingv1 "github.com/keelson/keelson/proto/gen/keelson/scheduling/v1"
 )
 
+// serverManager is the field manager of what the server writes by itself.
+const serverManager = "keelson-apiserver"
+
 // bootstrap creates what every cluster has. Several servers may do so at once: what is there is left alone.
 func (s *Server) bootstrap(ctx context.Context) error {
 	for _, name := range []string{"default", "kube-system", "kube-public", "kube-node-lease"} {
@@ -39,7 +42,7 @@ func (s *Server) ensure(ctx context.Context, group, resource string, obj Object)
 	if _, ok := r.res.objects.Get(r.namespace, r.name); ok {
 		return nil
 	}
-	r.manager = "keelson-apiserver"
+	r.manager = serverManager
 	_, err = r.create(ctx, obj, nil)
 	if apierrors.IsAlreadyExists(err) {
 		return nil

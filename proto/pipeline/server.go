@@ -132,6 +132,9 @@ func (s *Server) Start(ctx context.Context) error {
 		return fmt.Errorf("bootstrap: %w", err)
 	}
 	s.run(func() { s.kinds.Run(s.ctx) })
+	if s.cfg.Advertise.IsValid() {
+		s.run(s.advertise)
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"github.com/keelson/keelson/controller-manager/internal/controllers/deployment"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/endpoints"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/endpointslice"
+	"github.com/keelson/keelson/controller-manager/internal/controllers/garbagecollector"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/nodeipam"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/nodelifecycle"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/podgc"
@@ -25,6 +26,7 @@ var initializers = []initializer{
 	{replicaset.Name, func(e *controller.Env, _ Config) controller.Controller { return replicaset.New(e) }},
 	{endpointslice.Name, func(e *controller.Env, _ Config) controller.Controller { return endpointslice.New(e) }},
 	{endpoints.Name, func(e *controller.Env, _ Config) controller.Controller { return endpoints.New(e) }},
+	{garbagecollector.Name, func(e *controller.Env, _ Config) controller.Controller { return garbagecollector.New(e) }},
 	{nodelifecycle.Name, func(e *controller.Env, c Config) controller.Controller {
 		return nodelifecycle.New(e, c.NodeMonitorGracePeriod)
 	}},

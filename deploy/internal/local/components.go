@@ -144,5 +144,5 @@ func (c *Config) kubeletFlags(n node) []string {
 }
 
 func (c *Config) proxyFlags(n node) []string {
-	return []string{"--node-name", n.Name, "--node-ip", n.Address.String(), "--dns-address", dnsAddress}
+	return []string{"--node-name", n.Name, "--dns-address", dnsAddress}
 }

@@ -105,7 +105,7 @@ func (c *Config) cleanNode(ctx context.Context, n node) error {
 		failed = append(failed, run(append([]string{c.binary("kubelet"), "--cleanup"}, c.kubeletFlags(n)...)))
 	}
 	if exists(c.binary("proxy")) {
-		failed = append(failed, run(append([]string{c.binary("proxy"), "--cleanup"}, c.proxyFlags(n)...)))
+		failed = append(failed, run([]string{c.binary("proxy"), "cleanup"}))
 	}
 	return errors.Join(failed...)
 }

@@ -30,13 +30,18 @@ type Set struct {
 	Hooks    map[[2]string]strategy.Hooks
 	Handlers []strategy.Handler
 	services *core.Services
+	first    netip.Addr
 }
+
+// First is the first cluster IP, which belongs to the Service default/kubernetes.
+func (s *Set) First() netip.Addr { return s.first }
 
 // New returns the logic of all kinds.
 func New(cfg Config) *Set {
-	services := core.NewServices(cfg.Access, allocate.New(allocate.Config{
+	claims := allocate.New(allocate.Config{
 		Store: cfg.Store, Access: cfg.Access, ClusterIPRange: cfg.ClusterIPRange, NodePortRange: cfg.NodePortRange, Logger: cfg.Logger,
-	}))
+	})
+	services := core.NewServices(cfg.Access, claims)
 	return &Set{
 		Hooks: map[[2]string]strategy.Hooks{
 			{"", "pods"}:       core.Pods(),
@@ -45,6 +50,7 @@ func New(cfg Config) *Set {
 		},
 		Handlers: append(core.Handlers(), scale.Handlers()...),
 		services: services,
+		first:    claims.First(),
 	}
 }
 

@@ -5,8 +5,10 @@ package kinds
 import (
 	"github.com/keelson/keelson/proto/schema/kinds/apps"
 	"github.com/keelson/keelson/proto/schema/kinds/core"
+	"github.com/keelson/keelson/proto/schema/kinds/discovery"
 	"github.com/keelson/keelson/proto/schema/kinds/events"
 	"github.com/keelson/keelson/proto/schema/kinds/rbac"
+	"github.com/keelson/keelson/proto/schema/kinds/scheduling"
 	"github.com/keelson/keelson/proto/schema/rule"
 )
 
@@ -15,7 +17,9 @@ func All() rule.Set {
 	var s rule.Set
 	core.Register(&s)
 	apps.Register(&s)
+	discovery.Register(&s)
 	events.Register(&s)
 	rbac.Register(&s)
+	scheduling.Register(&s)
 	return s
 }

@@ -10,14 +10,15 @@ func Equal(a, b protoreflect.Message) bool {
 		return rawEqual(a, b)
 	}
 	for _, f := range m.Fields {
-		if !f.equal(f.Holder(a), f.Holder(b)) {
+		if !f.Equal(f.Holder(a), f.Holder(b)) {
 			return false
 		}
 	}
 	return true
 }
 
-func (f *Field) equal(a, b protoreflect.Message) bool {
+// Equal compares the field of two messages, of which each is a Holder.
+func (f *Field) Equal(a, b protoreflect.Message) bool {
 	fd := f.Desc
 	ha, hb := a.Has(fd), b.Has(fd)
 	if !ha && !hb {

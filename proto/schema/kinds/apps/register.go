@@ -3,7 +3,6 @@ package apps
 
 import (
 	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
-	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/schema/rule"
 )
 
@@ -12,27 +11,6 @@ func Register(s *rule.Set) {
 	rule.AddMessage(s, rule.TypedMessage[*appsv1.DeploymentStrategy]{Finish: defaultStrategy})
 	rule.AddMessage(s, rule.TypedMessage[*appsv1.DaemonSetUpdateStrategy]{Finish: defaultDaemonStrategy})
 	rule.AddMessage(s, rule.TypedMessage[*appsv1.StatefulSetUpdateStrategy]{Finish: defaultStatefulStrategy})
-}
-
-func percent(text string) *metav1.IntOrString { return &metav1.IntOrString{Type: 1, StrVal: text} }
-
-func number(n int32) *metav1.IntOrString { return &metav1.IntOrString{IntVal: n} }
-
-func defaultStrategy(s *appsv1.DeploymentStrategy) {
-	if s.Type == "RollingUpdate" && s.RollingUpdate == nil {
-		s.RollingUpdate = &appsv1.RollingUpdateDeployment{MaxUnavailable: percent("25%"), MaxSurge: percent("25%")}
-	}
-}
-
-func defaultDaemonStrategy(s *appsv1.DaemonSetUpdateStrategy) {
-	if s.Type == "RollingUpdate" && s.RollingUpdate == nil {
-		s.RollingUpdate = &appsv1.RollingUpdateDaemonSet{MaxUnavailable: number(1), MaxSurge: number(0)}
-	}
-}
-
-func defaultStatefulStrategy(s *appsv1.StatefulSetUpdateStrategy) {
-	if s.Type == "RollingUpdate" && s.RollingUpdate == nil {
-		zero := int32(0)
-		s.RollingUpdate = &appsv1.RollingUpdateStatefulSetStrategy{Partition: &zero}
-	}
+	rule.AddKind(s, rule.TypedKind[*appsv1.Deployment]{Validate: deployment, ValidateStatus: deploymentStatus})
+	rule.AddKind(s, rule.TypedKind[*appsv1.ReplicaSet]{Validate: replicaSet, ValidateStatus: replicaSetStatus})
 }

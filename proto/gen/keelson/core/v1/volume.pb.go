@@ -4326,41 +4326,41 @@ const file_keelson_core_v1_volume_proto_rawDesc = "" +
 	"\x1ckeelson/core/v1/volume.proto\x12\x0fkeelson.core.v1\x1a-keelson/core/v1/persistent_volume_claim.proto\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"~\n" +
 	"\x06Volume\x12)\n" +
 	"\x04name\x18\x01 \x01(\tB\x15\xaa\xd4\x18\x11\x10\x01\x18\x01 \x01b\tdns-labelR\x04name\x12I\n" +
-	"\fvolumeSource\x18\x02 \x01(\v2\x1d.keelson.core.v1.VolumeSourceB\x06\xaa\xd4\x18\x02\b\x01R\fvolumeSource\"\xc1\x10\n" +
+	"\fvolumeSource\x18\x02 \x01(\v2\x1d.keelson.core.v1.VolumeSourceB\x06\xaa\xd4\x18\x02\b\x01R\fvolumeSource\"\xae\x19\n" +
 	"\fVolumeSource\x12A\n" +
 	"\bhostPath\x18\x01 \x01(\v2%.keelson.core.v1.HostPathVolumeSourceR\bhostPath\x12A\n" +
-	"\bemptyDir\x18\x02 \x01(\v2%.keelson.core.v1.EmptyDirVolumeSourceR\bemptyDir\x12\\\n" +
-	"\x11gcePersistentDisk\x18\x03 \x01(\v2..keelson.core.v1.GCEPersistentDiskVolumeSourceR\x11gcePersistentDisk\x12e\n" +
-	"\x14awsElasticBlockStore\x18\x04 \x01(\v21.keelson.core.v1.AWSElasticBlockStoreVolumeSourceR\x14awsElasticBlockStore\x12>\n" +
-	"\agitRepo\x18\x05 \x01(\v2$.keelson.core.v1.GitRepoVolumeSourceR\agitRepo\x12;\n" +
-	"\x06secret\x18\x06 \x01(\v2#.keelson.core.v1.SecretVolumeSourceR\x06secret\x122\n" +
-	"\x03nfs\x18\a \x01(\v2 .keelson.core.v1.NFSVolumeSourceR\x03nfs\x128\n" +
-	"\x05iscsi\x18\b \x01(\v2\".keelson.core.v1.ISCSIVolumeSourceR\x05iscsi\x12D\n" +
-	"\tglusterfs\x18\t \x01(\v2&.keelson.core.v1.GlusterfsVolumeSourceR\tglusterfs\x12h\n" +
+	"\bemptyDir\x18\x02 \x01(\v2%.keelson.core.v1.EmptyDirVolumeSourceR\bemptyDir\x12\x8b\x01\n" +
+	"\x11gcePersistentDisk\x18\x03 \x01(\v2..keelson.core.v1.GCEPersistentDiskVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\x11gcePersistentDisk\x12\x94\x01\n" +
+	"\x14awsElasticBlockStore\x18\x04 \x01(\v21.keelson.core.v1.AWSElasticBlockStoreVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\x14awsElasticBlockStore\x12m\n" +
+	"\agitRepo\x18\x05 \x01(\v2$.keelson.core.v1.GitRepoVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\agitRepo\x12;\n" +
+	"\x06secret\x18\x06 \x01(\v2#.keelson.core.v1.SecretVolumeSourceR\x06secret\x12a\n" +
+	"\x03nfs\x18\a \x01(\v2 .keelson.core.v1.NFSVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\x03nfs\x12g\n" +
+	"\x05iscsi\x18\b \x01(\v2\".keelson.core.v1.ISCSIVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\x05iscsi\x12s\n" +
+	"\tglusterfs\x18\t \x01(\v2&.keelson.core.v1.GlusterfsVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\tglusterfs\x12\x97\x01\n" +
 	"\x15persistentVolumeClaim\x18\n" +
-	" \x01(\v22.keelson.core.v1.PersistentVolumeClaimVolumeSourceR\x15persistentVolumeClaim\x122\n" +
-	"\x03rbd\x18\v \x01(\v2 .keelson.core.v1.RBDVolumeSourceR\x03rbd\x12A\n" +
+	" \x01(\v22.keelson.core.v1.PersistentVolumeClaimVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\x15persistentVolumeClaim\x12a\n" +
+	"\x03rbd\x18\v \x01(\v2 .keelson.core.v1.RBDVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\x03rbd\x12p\n" +
 	"\n" +
-	"flexVolume\x18\f \x01(\v2!.keelson.core.v1.FlexVolumeSourceR\n" +
-	"flexVolume\x12;\n" +
-	"\x06cinder\x18\r \x01(\v2#.keelson.core.v1.CinderVolumeSourceR\x06cinder\x12;\n" +
-	"\x06cephfs\x18\x0e \x01(\v2#.keelson.core.v1.CephFSVolumeSourceR\x06cephfs\x12>\n" +
-	"\aflocker\x18\x0f \x01(\v2$.keelson.core.v1.FlockerVolumeSourceR\aflocker\x12J\n" +
-	"\vdownwardAPI\x18\x10 \x01(\v2(.keelson.core.v1.DownwardAPIVolumeSourceR\vdownwardAPI\x12/\n" +
-	"\x02fc\x18\x11 \x01(\v2\x1f.keelson.core.v1.FCVolumeSourceR\x02fc\x12D\n" +
-	"\tazureFile\x18\x12 \x01(\v2&.keelson.core.v1.AzureFileVolumeSourceR\tazureFile\x12D\n" +
-	"\tconfigMap\x18\x13 \x01(\v2&.keelson.core.v1.ConfigMapVolumeSourceR\tconfigMap\x12U\n" +
-	"\rvsphereVolume\x18\x14 \x01(\v2/.keelson.core.v1.VsphereVirtualDiskVolumeSourceR\rvsphereVolume\x12>\n" +
-	"\aquobyte\x18\x15 \x01(\v2$.keelson.core.v1.QuobyteVolumeSourceR\aquobyte\x12D\n" +
-	"\tazureDisk\x18\x16 \x01(\v2&.keelson.core.v1.AzureDiskVolumeSourceR\tazureDisk\x12e\n" +
-	"\x14photonPersistentDisk\x18\x17 \x01(\v21.keelson.core.v1.PhotonPersistentDiskVolumeSourceR\x14photonPersistentDisk\x12D\n" +
-	"\tprojected\x18\x1a \x01(\v2&.keelson.core.v1.ProjectedVolumeSourceR\tprojected\x12M\n" +
-	"\x0eportworxVolume\x18\x18 \x01(\v2%.keelson.core.v1.PortworxVolumeSourceR\x0eportworxVolume\x12>\n" +
-	"\ascaleIO\x18\x19 \x01(\v2$.keelson.core.v1.ScaleIOVolumeSourceR\ascaleIO\x12D\n" +
-	"\tstorageos\x18\x1b \x01(\v2&.keelson.core.v1.StorageOSVolumeSourceR\tstorageos\x122\n" +
-	"\x03csi\x18\x1c \x01(\v2 .keelson.core.v1.CSIVolumeSourceR\x03csi\x12D\n" +
-	"\tephemeral\x18\x1d \x01(\v2&.keelson.core.v1.EphemeralVolumeSourceR\tephemeral\x128\n" +
-	"\x05image\x18\x1e \x01(\v2\".keelson.core.v1.ImageVolumeSourceR\x05image\"\xb7\x01\n" +
+	"flexVolume\x18\f \x01(\v2!.keelson.core.v1.FlexVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\n" +
+	"flexVolume\x12j\n" +
+	"\x06cinder\x18\r \x01(\v2#.keelson.core.v1.CinderVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\x06cinder\x12j\n" +
+	"\x06cephfs\x18\x0e \x01(\v2#.keelson.core.v1.CephFSVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\x06cephfs\x12m\n" +
+	"\aflocker\x18\x0f \x01(\v2$.keelson.core.v1.FlockerVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\aflocker\x12J\n" +
+	"\vdownwardAPI\x18\x10 \x01(\v2(.keelson.core.v1.DownwardAPIVolumeSourceR\vdownwardAPI\x12^\n" +
+	"\x02fc\x18\x11 \x01(\v2\x1f.keelson.core.v1.FCVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\x02fc\x12s\n" +
+	"\tazureFile\x18\x12 \x01(\v2&.keelson.core.v1.AzureFileVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\tazureFile\x12D\n" +
+	"\tconfigMap\x18\x13 \x01(\v2&.keelson.core.v1.ConfigMapVolumeSourceR\tconfigMap\x12\x84\x01\n" +
+	"\rvsphereVolume\x18\x14 \x01(\v2/.keelson.core.v1.VsphereVirtualDiskVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\rvsphereVolume\x12m\n" +
+	"\aquobyte\x18\x15 \x01(\v2$.keelson.core.v1.QuobyteVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\aquobyte\x12s\n" +
+	"\tazureDisk\x18\x16 \x01(\v2&.keelson.core.v1.AzureDiskVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\tazureDisk\x12\x94\x01\n" +
+	"\x14photonPersistentDisk\x18\x17 \x01(\v21.keelson.core.v1.PhotonPersistentDiskVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\x14photonPersistentDisk\x12D\n" +
+	"\tprojected\x18\x1a \x01(\v2&.keelson.core.v1.ProjectedVolumeSourceR\tprojected\x12|\n" +
+	"\x0eportworxVolume\x18\x18 \x01(\v2%.keelson.core.v1.PortworxVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\x0eportworxVolume\x12m\n" +
+	"\ascaleIO\x18\x19 \x01(\v2$.keelson.core.v1.ScaleIOVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\ascaleIO\x12s\n" +
+	"\tstorageos\x18\x1b \x01(\v2&.keelson.core.v1.StorageOSVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\tstorageos\x12a\n" +
+	"\x03csi\x18\x1c \x01(\v2 .keelson.core.v1.CSIVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\x03csi\x12s\n" +
+	"\tephemeral\x18\x1d \x01(\v2&.keelson.core.v1.EphemeralVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\tephemeral\x12g\n" +
+	"\x05image\x18\x1e \x01(\v2\".keelson.core.v1.ImageVolumeSourceB-\xaa\xd4\x18)\xaa\x01&volumes of this type cannot be mountedR\x05image\"\xb7\x01\n" +
 	"\x14HostPathVolumeSource\x12\x1e\n" +
 	"\x04path\x18\x01 \x01(\tB\n" +
 	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04path\x12v\n" +

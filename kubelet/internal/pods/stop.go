@@ -1,0 +1,255 @@
+package pods
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/keelson/keelson/kubelet/internal/probe"
+	"github.com/keelson/keelson/kubelet/internal/runtime"
+)
+
+// stepStop brings the pod to its end: containers, then sidecars in reverse order, then everything else, then the API
+// object where it is being deleted.
+func (a *actor) stepStop(now time.Time, next *time.Time) {
+	deadline := now.Add(a.graceOf(nil))
+	var hold time.Duration
+	if s := a.stopping; s != nil {
+		deadline = s.deadline
+		if held := s.since.Add(s.hold); now.Before(held) {
+			hold = held.Sub(now)
+		}
+	}
+	busy := false
+	var sidecars []*container
+	for _, c := range a.containers {
+		if c.busy {
+			busy = true
+			continue
+		}
+		if !c.running() {
+			continue
+		}
+		busy = true
+		if c.kind == sidecarContainer {
+			sidecars = append(sidecars, c)
+			continue
+		}
+		if c.stop == nil {
+			a.stopContainer(c, max(deadline.Sub(now), time.Second), hold, "Stopping container "+c.spec.Name)
+		}
+	}
+	if len(sidecars) > 0 && a.regularsEnded() {
+		if last := sidecars[len(sidecars)-1]; last.stop == nil {
+			a.stopContainer(last, max(deadline.Sub(now), time.Second), hold, "Stopping container "+last.spec.Name)
+		}
+	}
+	if busy || a.prepare.running || a.refresh.running {
+		return
+	}
+	if !a.terminal() {
+		// The phase says how the containers ended.
+		a.phase = a.endPhase()
+	}
+	a.stepRemove(now, next)
+}
+
+func (a *actor) regularsEnded() bool {
+	for _, c := range a.containers {
+		if c.kind != sidecarContainer && (c.running() || c.busy) {
+			return false
+		}
+	}
+	return true
+}
+
+// endPhase is the phase of a pod that was stopped.
+func (a *actor) endPhase() string {
+	phase := succeeded
+	for _, c := range a.containers {
+		if c.kind == regularContainer && (c.current == nil || c.current.ExitCode != 0) {
+			phase = failed
+		}
+	}
+	return phase
+}
+
+// stepRemove takes everything of the pod off the node, and then, where it is being deleted, out of the API.
+func (a *actor) stepRemove(now time.Time, next *time.Time) {
+	if a.removal.due(now, next) {
+		a.start(&a.removal, a.doRemove, func(err error) {
+			a.removed = err == nil
+			if err != nil {
+				a.log.Warn("the pod can't be removed from the node yet", zap.Error(err))
+			} else {
+				a.sandbox = false
+			}
+		})
+	}
+	if !a.removed || a.stopping == nil || !a.stopping.deleted || a.gone.Load() {
+		return
+	}
+	if a.deletion.due(now, next) {
+		status := a.buildStatus()
+		a.start(&a.deletion, func(ctx context.Context) error {
+			// What happened is told before the object that tells it is gone.
+			a.status.offer(status)
+			if err := a.status.flush(ctx); err != nil {
+				return err
+			}
+			if err := a.API.Delete(ctx, a.pod); err != nil && !a.API.IsNotFound(err) && !a.API.IsConflict(err) {
+				return err
+			}
+			return os.RemoveAll(filepath.Join(a.LogDir, a.logName()))
+		}, func(err error) {
+			if err != nil {
+				a.log.Warn("the pod can't be deleted from the API yet", zap.Error(err))
+			}
+		})
+	}
+}
+
+// removeTime bounds one attempt to remove a pod from the node.
+const removeTime = time.Minute
+
+func (a *actor) doRemove(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, removeTime)
+	defer cancel()
+	return removePod(ctx, a.Config, a.uid)
+}
+
+// removePod takes containers, namespaces, network, volumes and cgroups of a pod off the node.
+func removePod(ctx context.Context, cfg *Config, uid string) error {
+	if err := cfg.Runtime.RemovePod(ctx, uid); err != nil {
+		return fmt.Errorf("removing containers and network: %w", err)
+	}
+	return errors.Join(cfg.Volumes.Teardown(uid), cfg.Cgroups.RemovePod(uid))
+}
+
+// stopOperation stops one container.
+type stopOperation struct {
+	mu       sync.Mutex
+	deadline time.Time
+	changed  chan struct{}
+}
+
+// hurry moves the deadline forward.
+func (s *stopOperation) hurry(deadline time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if deadline.Before(s.deadline) {
+		s.deadline = deadline
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}
+}
+
+func (s *stopOperation) get() (time.Time, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.deadline, s.changed
+}
+
+// wait returns at the deadline (false) or when done is closed (true).
+func (s *stopOperation) wait(ctx context.Context, done <-chan struct{}, limit time.Time) bool {
+	for {
+		deadline, changed := s.get()
+		if !limit.IsZero() && limit.Before(deadline) {
+			deadline = limit
+		}
+		timer := time.NewTimer(time.Until(deadline))
+		select {
+		case <-done:
+			timer.Stop()
+			return true
+		case <-ctx.Done():
+			timer.Stop()
+			return true
+		case <-timer.C:
+			return false
+		case <-changed:
+			timer.Stop()
+		}
+	}
+}
+
+// stopContainer begins to stop a container: it holds back for hold, runs the preStop hook, sends the stop signal, and
+// kills what is left when grace is over. The container's exit itself comes from the runtime.
+func (a *actor) stopContainer(c *container, grace, hold time.Duration, message string) {
+	a.Events.Record(a.pod, c.spec, "Normal", "Killing", "%s", message)
+	s := &stopOperation{deadline: time.Now().Add(grace), changed: make(chan struct{})}
+	c.stop = s
+	spec, id, exited, target := c.spec, c.current.ID, c.exited, a.target(c)
+	pod := a.pod
+	a.ops.Go(func() {
+		preStop := spec.Lifecycle.GetPreStop()
+		if preStop.GetSleep() != nil && time.Duration(preStop.Sleep.Seconds)*time.Second >= hold {
+			// The hook does the same already.
+			hold = 0
+		}
+		if hold > 0 && s.wait(a.ctx, exited, time.Now().Add(hold)) {
+			return
+		}
+		if preStop != nil {
+			ctx, cancel := context.WithCancel(a.ctx)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				if _, err := probe.Hook(ctx, preStop, target); err != nil && a.ctx.Err() == nil {
+					a.Events.Record(pod, spec, "Warning", "FailedPreStopHook", "PreStopHook failed: %v", err)
+				}
+			}()
+			s.wait(a.ctx, done, time.Time{})
+			cancel()
+			<-done
+			// Even a hook that took everything leaves the signal two seconds.
+			s.mu.Lock()
+			if least := time.Now().Add(2 * time.Second); s.deadline.Before(least) && grace > 2*time.Second {
+				s.deadline = least
+			}
+			s.mu.Unlock()
+		}
+		if a.ctx.Err() != nil {
+			return
+		}
+		deadline, _ := s.get()
+		if time.Until(deadline) > 0 {
+			err := a.Runtime.Signal(a.ctx, id, stopSignal(spec.Lifecycle.GetStopSignal()))
+			if errors.Is(err, runtime.ErrNotRunning) || s.wait(a.ctx, exited, time.Time{}) {
+				return
+			}
+		}
+		for delay := 100 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
+			if err := a.Runtime.Signal(a.ctx, id, syscall.SIGKILL); errors.Is(err, runtime.ErrNotRunning) {
+				return
+			} else if err != nil {
+				a.log.Warn("a container can't be killed yet", zap.String("container", spec.Name), zap.Error(err))
+			}
+			timer := time.NewTimer(delay)
+			select {
+			case <-exited:
+				timer.Stop()
+				return
+			case <-a.ctx.Done():
+				timer.Stop()
+				return
+			case <-timer.C:
+			}
+		}
+	})
+}
+
+func stopSignal(name string) syscall.Signal {
+	if s := unix.SignalNum(name); s != 0 {
+		return s
+	}
+	return syscall.SIGTERM
+}

@@ -1,0 +1,85 @@
+package core
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/schema/rule"
+)
+
+const hugePages = "hugepages-"
+
+// native tells whether a resource is Kubernetes' own: then it has no domain.
+func native(name string) bool {
+	return !strings.Contains(name, "/") || strings.Contains(name, "kubernetes.io/")
+}
+
+func containerResource(name string) bool {
+	return name == "cpu" || name == "memory" || name == "ephemeral-storage" || strings.HasPrefix(name, hugePages)
+}
+
+// requirements checks a container's resources.
+func requirements(r *corev1.ResourceRequirements, at *rule.Path) rule.ErrorList {
+	var errs rule.ErrorList
+	limits, e := quantities(r.GetLimits(), at.Child("limits"))
+	errs = append(errs, e...)
+	requests, e := quantities(r.GetRequests(), at.Child("requests"))
+	errs = append(errs, e...)
+	for _, name := range slices.Sorted(maps.Keys(requests)) {
+		limit, ok := limits[name]
+		request := requests[name]
+		switch {
+		case ok && request.Cmp(limit) > 0:
+			errs = append(errs, field.Invalid(at.Child("requests"), request.String(), fmt.Sprintf("must be less than or equal to %s limit of %s", name, limit.String())))
+		case (!native(name) || strings.HasPrefix(name, hugePages)) && (!ok || request.Cmp(limit) != 0):
+			if !ok {
+				errs = append(errs, field.Required(at.Child("limits"), "Limit must be set for non overcommitable resources"))
+			} else {
+				errs = append(errs, field.Invalid(at.Child("requests"), request.String(), fmt.Sprintf("must be equal to %s limit of %s", name, limit.String())))
+			}
+		}
+	}
+	return errs
+}
+
+func quantities(list map[string]*metav1.Quantity, at *rule.Path) (map[string]resource.Quantity, rule.ErrorList) {
+	out := make(map[string]resource.Quantity, len(list))
+	var errs rule.ErrorList
+	for _, name := range slices.Sorted(maps.Keys(list)) {
+		here := at.Key(name)
+		for _, msg := range validation.IsQualifiedName(name) {
+			errs = append(errs, field.Invalid(here, name, msg))
+		}
+		if native(name) && !containerResource(name) {
+			errs = append(errs, field.Invalid(here, name, "must be a standard resource for containers"))
+		}
+		q, err := resource.ParseQuantity(or(list[name].GetString_(), "0"))
+		if err != nil {
+			errs = append(errs, field.Invalid(here, list[name].GetString_(), err.Error()))
+			continue
+		}
+		if q.Sign() < 0 {
+			errs = append(errs, field.Invalid(here, q.String(), "must be greater than or equal to 0"))
+		}
+		if (!native(name) || name == "pods") && q.MilliValue()%1000 != 0 {
+			errs = append(errs, field.Invalid(here, q.String(), "must be an integer"))
+		}
+		out[name] = q
+	}
+	return out, errs
+}
+
+func or(text, empty string) string {
+	if text == "" {
+		return empty
+	}
+	return text
+}
