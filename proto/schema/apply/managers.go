@@ -143,5 +143,6 @@ func limit(list []*entry) ([]*entry, error) {
 
 func seconds(t time.Time) *metav1.Time {
 	s := t.Unix()
-	return &metav1.Time{Seconds: &s}
+	// Kubernetes always writes both fields, and so does a time that was read from JSON.
+	return &metav1.Time{Seconds: &s, Nanos: new(int32)}
 }
