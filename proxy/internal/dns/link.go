@@ -12,13 +12,14 @@ import (
 // Link is the name of the link that holds the DNS address.
 const Link = "keelson-dns"
 
-// EnsureLink gives the node the DNS address, on a link of its own that goes nowhere.
+// EnsureLink gives the node the DNS address, on a link of its own that goes nowhere: a bridge without ports, because every
+// node has bridges (its pods need one) and not every kernel has dummy links.
 func EnsureLink(addr netip.Addr) error {
 	link, err := netlink.LinkByName(Link)
 	if err != nil {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name = Link
-		if err := netlink.LinkAdd(&netlink.Dummy{LinkAttrs: attrs}); err != nil {
+		if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
 			return fmt.Errorf("add link %s: %w", Link, err)
 		}
 		if link, err = netlink.LinkByName(Link); err != nil {

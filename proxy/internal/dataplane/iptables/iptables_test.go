@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -33,11 +34,7 @@ func inNamespace(t *testing.T, f func(t *testing.T)) {
 			return
 		}
 		defer ns.Close()
-		lo, err := netlink.LinkByName("lo")
-		if err == nil {
-			err = netlink.LinkSetUp(lo)
-		}
-		if err != nil {
+		if err := makeNode(); err != nil {
 			t.Error(err)
 			return
 		}
@@ -46,6 +43,40 @@ func inNamespace(t *testing.T, f func(t *testing.T)) {
 	<-done
 }
 
+// makeNode gives the namespace loopback, a link with the addresses of a node and two pods, and a route for everything.
+func makeNode() error {
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return err
+	}
+	if err := netlink.LinkSetUp(lo); err != nil {
+		return err
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = "node"
+	link := &netlink.Bridge{LinkAttrs: attrs}
+	if err := netlink.LinkAdd(link); err != nil {
+		return err
+	}
+	for _, a := range []string{"172.30.0.1/24", podA + "/32", podB + "/32"} {
+		addr, err := netlink.ParseAddr(a)
+		if err != nil {
+			return err
+		}
+		if err := netlink.AddrAdd(link, addr); err != nil {
+			return err
+		}
+	}
+	if err := netlink.LinkSetUp(link); err != nil {
+		return err
+	}
+	return netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Scope: netlink.SCOPE_LINK, Src: net.ParseIP("172.30.0.1"),
+		Dst: &net.IPNet{IP: net.IPv4zero, Mask: net.CIDRMask(0, 32)}})
+}
+
+// Addresses of the two pods.
+const podA, podB = "10.244.0.2", "10.244.0.3"
+
 func service(name, clusterIP string, nodePort uint16, endpoints ...table.Endpoint) *table.Service {
 	return &table.Service{Key: table.Key{Namespace: "default", Name: name}, Ports: []table.Port{{
 		Name: "http", Protocol: "tcp", ClusterIP: netip.MustParseAddr(clusterIP), Port: 80, NodePort: nodePort,
@@ -53,7 +84,7 @@ func service(name, clusterIP string, nodePort uint16, endpoints ...table.Endpoin
 	}}}
 }
 
-// backend answers every connection with its name, on an address of loopback's.
+// backend answers every connection with its name, on a pod's address.
 func backend(t *testing.T, name, addr string) table.Endpoint {
 	t.Helper()
 	l, err := net.Listen("tcp", addr+":8080")
@@ -76,7 +107,7 @@ func backend(t *testing.T, name, addr string) table.Endpoint {
 
 // ask connects and returns what the backend says, or the error. The socket is made on this thread, in its namespace.
 func ask(addr string) string {
-	c, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", addr)
+	c, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(context.Background(), "tcp", addr)
 	if err != nil {
 		return "error: " + err.Error()
 	}
@@ -110,42 +141,42 @@ func rulesOf(saved string) string {
 
 func TestForwarding(t *testing.T) {
 	inNamespace(t, func(t *testing.T) {
-		a, b := backend(t, "a", "127.0.1.1"), backend(t, "b", "127.0.1.2")
+		a, b := backend(t, "a", podA), backend(t, "b", podB)
 		d, err := New(clusterCIDR)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx := t.Context()
-		if err := d.Reset(ctx, []*table.Service{service("web", "127.96.0.1", 30080, a, b), service("none", "127.96.0.2", 0)}); err != nil {
+		if err := d.Reset(ctx, []*table.Service{service("web", "10.96.0.1", 30080, a, b), service("none", "10.96.0.2", 0)}); err != nil {
 			t.Fatal(err)
 		}
 		heard := map[string]int{}
 		for range 40 {
-			heard[ask("127.96.0.1:80")]++
+			heard[ask("10.96.0.1:80")]++
 		}
 		if heard["a"] == 0 || heard["b"] == 0 || len(heard) != 2 {
 			t.Errorf("the cluster IP reaches %v, want both of a and b", heard)
 		}
-		if got := ask("127.0.0.1:30080"); got != "a" && got != "b" {
+		if got := ask("172.30.0.1:30080"); got != "a" && got != "b" {
 			t.Errorf("the node port answers %q", got)
 		}
-		if got := ask("127.96.0.2:80"); !strings.Contains(got, "refused") {
+		if got := ask("10.96.0.2:80"); !strings.Contains(got, "refused") {
 			t.Errorf("a Service without endpoints: %q, want a refusal", got)
 		}
 		// One endpoint leaves, a Service gets its first.
 		err = d.Apply(ctx, map[table.Key]*table.Service{
-			{Namespace: "default", Name: "web"}:  service("web", "127.96.0.1", 30080, b),
-			{Namespace: "default", Name: "none"}: service("none", "127.96.0.2", 0, a),
+			{Namespace: "default", Name: "web"}:  service("web", "10.96.0.1", 30080, b),
+			{Namespace: "default", Name: "none"}: service("none", "10.96.0.2", 0, a),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 10 {
-			if got := ask("127.96.0.1:80"); got != "b" {
+			if got := ask("10.96.0.1:80"); got != "b" {
 				t.Fatalf("after a left: %q", got)
 			}
 		}
-		if got := ask("127.96.0.2:80"); got != "a" {
+		if got := ask("10.96.0.2:80"); got != "a" {
 			t.Errorf("the first endpoint of a Service: %q", got)
 		}
 	})
