@@ -28,6 +28,8 @@ func startEmbedded(ctx context.Context, cfg Config) (*embed.Etcd, *clientv3.Clie
 	e.ListenPeerUrls, e.ListenClientUrls, e.ListenClientHttpUrls = nil, nil, nil
 	e.AdvertisePeerUrls, e.AdvertiseClientUrls = []url.URL{*self}, []url.URL{*self}
 	e.InitialCluster = e.Name + "=" + memberURL
+	// A member that is alone elects itself, but not before an election timeout: a short one is the server's start.
+	e.TickMs, e.ElectionMs = 50, 300
 	e.MaxRequestBytes = maxRequestBytes
 	e.QuotaBackendBytes = quotaBytes
 	e.AutoCompactionMode, e.AutoCompactionRetention = embed.CompactorModePeriodic, "0" // off: this package compacts
