@@ -137,7 +137,7 @@ func (res *resource) value(raw []byte) []byte {
 // stamp is a time as objects hold it: whole seconds.
 func stamp(t time.Time) *metav1.Time {
 	s := t.Unix()
-	return &metav1.Time{Seconds: &s}
+	return &metav1.Time{Seconds: &s, Nanos: new(int32)}
 }
 
 func clone[T proto.Message](m T) T { return proto.Clone(m).(T) }

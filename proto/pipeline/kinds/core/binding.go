@@ -77,12 +77,12 @@ func assign(p *corev1.Pod, node string, annotations map[string]string) {
 			continue
 		}
 		if c.Status != "True" {
-			c.LastTransitionTime = &metav1.Time{Seconds: &now}
+			c.LastTransitionTime = &metav1.Time{Seconds: &now, Nanos: new(int32)}
 		}
 		c.Status, c.Reason, c.Message = "True", "", ""
 		return
 	}
 	p.Status.Conditions = append(p.Status.Conditions, &corev1.PodCondition{
-		Type: "PodScheduled", Status: "True", LastTransitionTime: &metav1.Time{Seconds: &now},
+		Type: "PodScheduled", Status: "True", LastTransitionTime: &metav1.Time{Seconds: &now, Nanos: new(int32)},
 	})
 }
