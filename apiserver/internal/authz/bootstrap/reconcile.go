@@ -20,10 +20,10 @@ import (
 // reconcile brings the default roles and bindings back to what they have to have at least. It goes on after errors.
 func reconcile(ctx context.Context, s Server, logger *zap.Logger) error {
 	var errs []error
-	for _, role := range clusterRoles() {
+	for _, role := range ClusterRoles() {
 		errs = append(errs, ensure(ctx, s, "clusterroles", role, mergeRole, logger))
 	}
-	for _, b := range bindings() {
+	for _, b := range Bindings() {
 		errs = append(errs, ensureBinding(ctx, s, b, logger))
 	}
 	return errors.Join(errs...)

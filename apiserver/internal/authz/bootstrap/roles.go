@@ -6,9 +6,9 @@ import (
 
 const health = "/healthz /healthz/* /livez /livez/* /readyz /readyz/*"
 
-// clusterRoles are the ClusterRoles that every cluster has: Kubernetes' names, so that manifests which refer to them
+// ClusterRoles are the ClusterRoles that every cluster has: Kubernetes' names, so that manifests which refer to them
 // work, with the rights that Keelson's components need.
-func clusterRoles() []*rbacv1.ClusterRole {
+func ClusterRoles() []*rbacv1.ClusterRole {
 	return append(peopleRoles(), componentRoles()...)
 }
 
@@ -176,8 +176,8 @@ func NodeRules() []*rbacv1.PolicyRule {
 	}
 }
 
-// bindings are the ClusterRoleBindings that every cluster has.
-func bindings() []*rbacv1.ClusterRoleBinding {
+// Bindings are the ClusterRoleBindings that every cluster has.
+func Bindings() []*rbacv1.ClusterRoleBinding {
 	return []*rbacv1.ClusterRoleBinding{
 		bind("cluster-admin", "Group/system:masters"),
 		bind("system:monitoring", "Group/system:monitoring"),

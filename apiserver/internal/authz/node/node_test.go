@@ -315,17 +315,3 @@ func TestAllowDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
-
-// FuzzRequired: whatever the selector, its reading agrees with that of the pipeline, which does the selecting.
-func FuzzRequired(f *testing.F) {
-	for _, s := range []string{"", "a=b", "spec.nodeName=n1", "spec.nodeName!=n1", "x=y,spec.nodeName==n1", "spec.nodeName=n2,spec.nodeName=n1", `spec.nodeName=n\,1`} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got, ok := required(s, "spec.nodeName")
-		if !ok {
-			return
-		}
-		agree(t, s, got)
-	})
-}
