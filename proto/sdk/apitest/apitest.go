@@ -103,3 +103,16 @@ func (s *Server) Restart(t testing.TB) {
 	s.start(t)
 	s.link.Start(s.pipeline.GRPC())
 }
+
+// Forget makes the past unavailable: the store is compacted at its present revision and the server starts anew.
+func (s *Server) Forget(t testing.TB) {
+	t.Helper()
+	revision, err := s.Store.Revision(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Store.Compact(t.Context(), revision); err != nil {
+		t.Fatal(err)
+	}
+	s.Restart(t)
+}
