@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"k8s.io/apimachinery/pkg/api/validation"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -116,6 +117,9 @@ func validateManagedFields(entries []*metav1.ManagedFieldsEntry, at *field.Path)
 	}
 	return errs
 }
+
+// objectMeta is the message of metadata.
+const objectMeta protoreflect.FullName = "keelson.meta.v1.ObjectMeta"
 
 func validateMetaUpdate(m, old *metav1.ObjectMeta, at *field.Path) ErrorList {
 	var errs ErrorList

@@ -151,7 +151,8 @@ func (w *walker) field(s *ruleStep, m, old protoreflect.Message, at *field.Path)
 	o := s.options
 	has := m.Has(s.fd)
 	v := m.Get(s.fd)
-	if o.GetImmutable() && old != nil && !equal(s.fd, s.embedded, m, old) {
+	// The metadata of the object itself is checked by validateMetaUpdate; that of a template inside is as free as the template.
+	if o.GetImmutable() && old != nil && s.fd.Parent().FullName() != objectMeta && !equal(s.fd, s.embedded, m, old) {
 		w.add(field.Invalid(at, valueOf(s.fd, v), validation.FieldImmutableErrorMsg))
 		return
 	}
