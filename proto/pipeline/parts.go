@@ -3,6 +3,8 @@ package pipeline
 import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/keelson/keelson/proto/schema"
 )
 
 // clearField unsets a field of the root object, if the kind has it.
@@ -38,17 +40,4 @@ func copyAllBut(to, from proto.Message, but protoreflect.Name) {
 }
 
 // sameDesired tells whether two objects differ in metadata and status at most.
-func sameDesired(a, b proto.Message) bool {
-	x, y := a.ProtoReflect(), b.ProtoReflect()
-	fields := x.Descriptor().Fields()
-	for i := range fields.Len() {
-		fd := fields.Get(i)
-		if fd.Name() == "metadata" || fd.Name() == "status" {
-			continue
-		}
-		if x.Has(fd) != y.Has(fd) || x.Has(fd) && !x.Get(fd).Equal(y.Get(fd)) {
-			return false
-		}
-	}
-	return true
-}
+func sameDesired(a, b proto.Message) bool { return schema.EqualBut(a, b, "metadata", "status") }

@@ -117,8 +117,9 @@ func (s *Services) prepareUpdate(_ context.Context, obj, old strategy.Object) {
 	}
 	if needsNodePorts(spec) && needsNodePorts(was) {
 		keepNodePorts(spec, was)
-	} else if !needsNodePorts(spec) && spec.Type == "ClusterIP" && needsNodePorts(was) {
-		dropNodePorts(spec, was)
+	}
+	if spec.Type != was.GetType() {
+		dropLeftovers(spec, was)
 	}
 	if needsHealthPort(spec) && needsHealthPort(was) && spec.HealthCheckNodePort == 0 {
 		spec.HealthCheckNodePort = was.HealthCheckNodePort
@@ -140,6 +141,33 @@ func keepNodePorts(spec, was *corev1.ServiceSpec) {
 				p.NodePort = o.NodePort
 				used[o.NodePort] = true
 			}
+		}
+	}
+}
+
+// external tells whether traffic from outside reaches the Service by itself.
+func external(s *corev1.ServiceSpec) bool {
+	return s.GetType() == "NodePort" || s.GetType() == "LoadBalancer" || len(s.GetExternalIPs()) > 0
+}
+
+// dropLeftovers clears what belongs to a type that the Service no longer has, where the client has only sent back
+// what it read.
+func dropLeftovers(spec, was *corev1.ServiceSpec) {
+	if needsNodePorts(was) && !needsNodePorts(spec) {
+		dropNodePorts(spec, was)
+	}
+	if external(was) && !external(spec) && spec.ExternalTrafficPolicy == was.ExternalTrafficPolicy {
+		spec.ExternalTrafficPolicy = ""
+	}
+	if needsHealthPort(was) && !needsHealthPort(spec) && spec.HealthCheckNodePort == was.HealthCheckNodePort {
+		spec.HealthCheckNodePort = 0
+	}
+	if was.GetType() == "LoadBalancer" {
+		if spec.GetAllocateLoadBalancerNodePorts() == was.GetAllocateLoadBalancerNodePorts() {
+			spec.AllocateLoadBalancerNodePorts = nil
+		}
+		if spec.GetLoadBalancerClass() == was.GetLoadBalancerClass() {
+			spec.LoadBalancerClass = nil
 		}
 	}
 }
