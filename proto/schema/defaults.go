@@ -12,7 +12,8 @@ import (
 	"github.com/keelson/keelson/proto/schema/shape"
 )
 
-// Default sets what an object leaves unsaid, in place. It is idempotent.
+// Default sets what an object leaves unsaid, in place, and drops embedded messages that are empty, so that objects that
+// are alike are so on the wire too. It is idempotent.
 func (k *Kind) Default(obj proto.Message) {
 	if k.plan == nil || obj == nil {
 		return
@@ -23,6 +24,34 @@ func (k *Kind) Default(obj proto.Message) {
 	k.plan.applyDefaults(obj.ProtoReflect())
 	if k.hooks.Finish != nil {
 		k.hooks.Finish(obj)
+	}
+	k.plan.dropEmpty(obj.ProtoReflect())
+}
+
+// dropEmpty removes embedded messages without content: whether the wire has them depends on who encoded it.
+func (p *plan) dropEmpty(m protoreflect.Message) {
+	for i := range p.embeds {
+		s := &p.embeds[i]
+		if !m.Has(s.fd) {
+			continue
+		}
+		v := m.Get(s.fd)
+		switch {
+		case s.fd.IsMap():
+			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
+				s.sub.dropEmpty(v.Message())
+				return true
+			})
+		case s.fd.IsList():
+			for i := range v.List().Len() {
+				s.sub.dropEmpty(v.List().Get(i).Message())
+			}
+		default:
+			s.sub.dropEmpty(v.Message())
+			if s.embedded && isEmpty(v.Message()) {
+				m.Clear(s.fd)
+			}
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -21,8 +23,17 @@ type plan struct {
 	defaults []defaultStep
 	rules    []ruleStep
 
-	// whether anything in here or below sets defaults, or demands something
-	hasDefaults, hasRules bool
+	// embeds are the embedded messages and the way to those further inside.
+	embeds []embedStep
+
+	// whether anything in here or below sets defaults, demands something, or is embedded
+	hasDefaults, hasRules, hasEmbeds bool
+}
+
+type embedStep struct {
+	fd       protoreflect.FieldDescriptor
+	embedded bool
+	sub      *plan
 }
 
 type defaultStep struct {
@@ -65,15 +76,18 @@ func (c *compiler) compile(md protoreflect.MessageDescriptor) *plan {
 	for changed := true; changed; {
 		changed = false
 		for _, p := range c.plans {
-			d, r := p.hooks.Default != nil || p.hooks.Finish != nil, p.hooks.Validate != nil
+			d, r, e := p.hooks.Default != nil || p.hooks.Finish != nil, p.hooks.Validate != nil, false
+			for _, s := range p.embeds {
+				e = e || s.embedded || s.sub.hasEmbeds
+			}
 			for _, s := range p.defaults {
 				d = d || s.value != nil || s.sub != nil && s.sub.hasDefaults
 			}
 			for _, s := range p.rules {
 				r = r || s.own || s.sub != nil && s.sub.hasRules
 			}
-			if d != p.hasDefaults || r != p.hasRules {
-				p.hasDefaults, p.hasRules, changed = d, r, true
+			if d != p.hasDefaults || r != p.hasRules || e != p.hasEmbeds {
+				p.hasDefaults, p.hasRules, p.hasEmbeds, changed = d, r, e, true
 			}
 		}
 	}
@@ -102,6 +116,7 @@ func (c *compiler) prune() {
 			}
 		}
 		p.defaults, p.rules = defaults, rules
+		p.embeds = slices.DeleteFunc(p.embeds, func(s embedStep) bool { return !s.embedded && !s.sub.hasEmbeds })
 	}
 }
 
@@ -124,6 +139,9 @@ func (c *compiler) collect(md protoreflect.MessageDescriptor) *plan {
 			sub = c.collect(v)
 		}
 		embedded := shape.Embedded(fd, o)
+		if sub != nil {
+			p.embeds = append(p.embeds, embedStep{fd, embedded, sub})
+		}
 		p.defaults = append(p.defaults, defaultStep{fd: fd, value: compileDefault(fd, o.GetDefault()), embedded: embedded, sub: sub})
 		s := ruleStep{fd: fd, name: fd.JSONName(), options: o, embedded: embedded, inline: o.GetInline(), sub: sub}
 		if o.GetFormat() != "" {
