@@ -20,8 +20,12 @@ import (
 	"github.com/keelson/keelson/apiserver/internal/authz/rbac"
 )
 
-// catchUpTimeout bounds how long a refusal waits for views that lag.
-const catchUpTimeout = time.Second
+const (
+	// catchUpTimeout bounds how long a refusal waits for views that lag.
+	catchUpTimeout = time.Second
+	// aggregationTimeout bounds how long the start waits for aggregated roles.
+	aggregationTimeout = 5 * time.Second
+)
 
 // Options of an Authorizer.
 type Options struct {
@@ -82,7 +86,16 @@ func (z *Authorizer) WaitForSync(ctx context.Context) error {
 	if err := z.views.WaitForSync(ctx); err != nil {
 		return err
 	}
-	return z.views.CatchUp(ctx)
+	if err := z.views.CatchUp(ctx); err != nil {
+		return err
+	}
+	// A role that somebody broke must not keep the server from starting.
+	bounded, cancel := context.WithTimeout(ctx, aggregationTimeout)
+	defer cancel()
+	if err := z.keeper.WaitForAggregation(bounded); err != nil {
+		z.logger.Warn("aggregated roles are not complete yet", zap.Error(err))
+	}
+	return ctx.Err()
 }
 
 // CatchUp returns once the views hold everything that was written before the call.

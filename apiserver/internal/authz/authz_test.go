@@ -184,7 +184,10 @@ func TestAggregation(t *testing.T) {
 		ok, _ := c.z.index.Allow(jane, rbac.Query{Verb: verb, Group: group, Resource: resource, Namespace: "shop"})
 		return ok
 	}
-	c.eventually("view has its rules", func() bool { return may("get", "", "pods") && may("list", "apps", "deployments") })
+	c.eventually("view has its rules", func() bool { return may("get", "", "pods") })
+	if !may("list", "apps", "deployments") {
+		t.Error("view gives too little")
+	}
 	if may("get", "", "secrets") || may("create", "", "pods") {
 		t.Error("view gives too much")
 	}
@@ -251,16 +254,12 @@ func TestEscalation(t *testing.T) {
 		c.must(c.create(admin, at("", "namespaces", "", ns), &corev1.Namespace{Metadata: meta("", ns)}))
 	}
 	// Jane runs the namespace "shop": she may give away there what an admin of it has.
-	c.eventually("admin has its rules", func() bool {
-		rules, _ := c.z.index.RoleRules("", "admin")
-		return len(rules) > 10
-	})
 	c.must(c.create(admin, at(rbac.Group, "rolebindings", "shop", "jane"), &rbacv1.RoleBinding{
 		Metadata: meta("shop", "jane"), RoleRef: &rbacv1.RoleRef{ApiGroup: rbac.Group, Kind: "ClusterRole", Name: "admin"},
 		Subjects: []*rbacv1.Subject{{Kind: "User", ApiGroup: rbac.Group, Name: "jane"}},
 	}))
 	role := func(name string, rules ...*rbacv1.PolicyRule) error {
-		return c.create(jane, at(rbac.Group, "roles", "shop", name), &rbacv1.Role{Metadata: meta("shop", name), Rules: rules})
+		return c.create(jane, at(rbac.Group, "roles", "shop", ""), &rbacv1.Role{Metadata: meta("shop", name), Rules: rules})
 	}
 	binding := func(name, kind, to string) error {
 		return c.create(jane, at(rbac.Group, "rolebindings", "shop", name), &rbacv1.RoleBinding{

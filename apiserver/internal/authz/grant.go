@@ -38,6 +38,11 @@ func (g grantCheck) Validate(ctx context.Context, r *admission.Request) error {
 	if r.Kind.Group != rbac.Group || r.Subresource != "" || r.Object == nil || r.User.InGroup(identity.GroupMasters) {
 		return nil
 	}
+	named := *r
+	if named.Name == "" {
+		named.Name = r.Object.GetMetadata().GetName() // a creation names the object in its body only
+	}
+	r = &named
 	switch obj := r.Object.(type) {
 	case *rbacv1.Role:
 		if old, ok := r.Old.(*rbacv1.Role); ok && sameRules(old.GetRules(), obj.GetRules()) {

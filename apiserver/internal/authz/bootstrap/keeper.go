@@ -45,12 +45,15 @@ type Keeper struct {
 	mu    sync.Mutex
 	roles map[string]*rbacv1.ClusterRole
 	dirty chan struct{} // holds one token while roles changed since they were last looked at
+	// changed is closed, and replaced, with every change of roles.
+	changed chan struct{}
 }
 
 // NewKeeper returns a keeper that does not run yet.
 func NewKeeper(logger *zap.Logger) *Keeper {
 	return &Keeper{
 		logger: logger, ready: make(chan struct{}), roles: make(map[string]*rbacv1.ClusterRole), dirty: make(chan struct{}, 1),
+		changed: make(chan struct{}),
 	}
 }
 
@@ -58,19 +61,21 @@ func NewKeeper(logger *zap.Logger) *Keeper {
 func (k *Keeper) SetRole(role *rbacv1.ClusterRole) {
 	k.mu.Lock()
 	k.roles[role.GetMetadata().GetName()] = role
+	k.touchLocked()
 	k.mu.Unlock()
-	k.touch()
 }
 
 // DeleteRole tells that a ClusterRole is gone.
 func (k *Keeper) DeleteRole(name string) {
 	k.mu.Lock()
 	delete(k.roles, name)
+	k.touchLocked()
 	k.mu.Unlock()
-	k.touch()
 }
 
-func (k *Keeper) touch() {
+func (k *Keeper) touchLocked() {
+	close(k.changed)
+	k.changed = make(chan struct{})
 	select {
 	case k.dirty <- struct{}{}:
 	default:
@@ -84,6 +89,23 @@ func (k *Keeper) WaitForRoles(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// WaitForAggregation returns once every aggregated role that the keeper was told of has the rules that its parts make.
+func (k *Keeper) WaitForAggregation(ctx context.Context) error {
+	for {
+		k.mu.Lock()
+		changed := k.changed
+		k.mu.Unlock()
+		if len(k.due()) == 0 {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 

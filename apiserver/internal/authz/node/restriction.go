@@ -66,7 +66,15 @@ func (p *Restriction) Validate(ctx context.Context, r *admission.Request) error 
 }
 
 func forbidden(r *admission.Request, err error) error {
-	return apierrors.NewForbidden(r.Kind.Group, r.Kind.Plural, r.Name, err)
+	return apierrors.NewForbidden(r.Kind.Group, r.Kind.Plural, nameOf(r), err)
+}
+
+// nameOf is the name of what is written; a creation may name it in its body only.
+func nameOf(r *admission.Request) string {
+	if r.Name == "" && r.Object != nil {
+		return r.Object.GetMetadata().GetName()
+	}
+	return r.Name
 }
 
 // pod lets a node make mirror pods, and delete and report on pods that run on it.
@@ -132,11 +140,7 @@ func restrictNode(node string, r *admission.Request) error {
 	if r.Operation == admission.Delete {
 		return fmt.Errorf("node %q is not allowed to delete node %q", node, r.Name)
 	}
-	name := r.Name
-	if name == "" {
-		name = r.Object.GetMetadata().GetName()
-	}
-	if name != node {
+	if name := nameOf(r); name != node {
 		return fmt.Errorf("node %q is not allowed to modify node %q", node, name)
 	}
 	obj, ok := r.Object.(*corev1.Node)
@@ -234,11 +238,7 @@ func (p *Restriction) checkAudiences(mounted, asked []string) error {
 
 // restrictLease catches the creation whose name the authorizer did not know.
 func restrictLease(node string, r *admission.Request) error {
-	name := r.Name
-	if name == "" && r.Object != nil {
-		name = r.Object.GetMetadata().GetName()
-	}
-	if r.Namespace != leaseNamespace || name != node {
+	if r.Namespace != leaseNamespace || nameOf(r) != node {
 		return errors.New("can only access node lease with the same name as the requesting node")
 	}
 	return nil
