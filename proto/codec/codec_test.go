@@ -215,13 +215,20 @@ func TestHostileWire(t *testing.T) {
 		"raw that is not JSON": field(1, field(17, field(7, field(1, []byte(`{}},"evil":{`))))),
 		"bad quantity":         field(2, field(32, append(field(1, []byte("cpu")), field(2, field(1, []byte("x")))...))),
 	}
-	deep := []byte{}
-	for range 400 { // a schema whose items are a schema whose items ...
-		deep = field(1, deep)
-		deep = field(32, deep)
+	schema := typeOf(&apiextensionsv1.JSONSchemaProps{})
+	// A schema whose "not" is a schema whose "not" ...; every level says its type twice, so that all have to be merged.
+	nest := func(levels int) []byte {
+		w := field(5, []byte("leaf"))
+		for range levels {
+			w = append(append(field(5, []byte("a")), field(28, w)...), field(5, []byte("b"))...)
+		}
+		return w
 	}
-	if _, err := typeOf(&apiextensionsv1.JSONSchemaProps{}).AppendJSON(nil, field(23, field(1, deep)), codec.EncodeOptions{}); err != nil {
-		t.Logf("deep: %v", err)
+	if _, err := schema.AppendJSON(nil, nest(400), codec.EncodeOptions{}); err == nil {
+		t.Error("no bound on the depth")
+	}
+	if out, err := schema.AppendJSON(nil, nest(100), codec.EncodeOptions{}); err != nil || strings.Count(string(out), `"type":"b"`) != 100 {
+		t.Errorf("%v %s", err, out)
 	}
 	for name, wire := range bad {
 		if out, err := podType.AppendJSON([]byte("x"), wire, codec.EncodeOptions{}); err == nil || string(out) != "x" {
@@ -248,6 +255,7 @@ func TestHostileJSON(t *testing.T) {
 	for name, doc := range map[string]string{
 		"deep schema": strings.Repeat(`{"items":`, 5000) + `{}` + strings.Repeat(`}`, 5000),
 		"deep raw":    `{"default":` + strings.Repeat(`[`, 20000) + strings.Repeat(`]`, 20000) + `}`,
+		"duplicates":  `{` + strings.Repeat(`"enum":[1],`, 1000) + `"type":"a"}`,
 		"exponent":    `{"maxLength":1e99999999999}`,
 	} {
 		if _, _, err := schema.ParseJSON(nil, []byte(doc), codec.DecodeOptions{}); err == nil {

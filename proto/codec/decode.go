@@ -32,6 +32,8 @@ type parser struct {
 	path       []step
 	validation Validation
 	problems   []string
+	reports    int                 // calls of problem
+	forgotten  int                 // calls of forget that had work to do
 	known      map[string]struct{} // problems already recorded
 	depth      int
 	root       *TypeMeta // where the caller asked for it
@@ -277,6 +279,9 @@ func (p *parser) forget(f *jsonField, start int) error {
 	case f.op == opMessage && f.sub.form != optionsv1.JSONForm_JSON_FORM_UNSPECIFIED:
 	default:
 		return nil
+	}
+	if p.forgotten++; p.forgotten > maxProblems { // each copies what is written so far
+		return &SyntaxError{msg: "too many duplicate fields", Offset: int64(p.i)}
 	}
 	var nums []int32
 	for n := f.inline; n != nil; n = n.parent {

@@ -32,8 +32,9 @@ type EncodeOptions struct {
 	MaxBytes int
 }
 
-// errRepeated says that a field that holds one value occurs again, or that a list is not contiguous: the message has to
-// be normalised before it can be written in one pass.
+// errRepeated says that a field that holds one value occurs again, or that a list is not contiguous: the object cannot
+// be written in one pass. It is then written a second time, with each such message normalised before. (To normalise
+// where it is found would double the work with every level of nesting.)
 var errRepeated = errors.New("field occurs more than once")
 
 var errTooLong = errors.New("JSON exceeds the limit on its size")
@@ -43,6 +44,8 @@ type encoder struct {
 	entries []mapEntry // stack of the maps being written
 	limit   int        // len(dst) may not exceed it
 	omit    bool       // managed fields
+	careful bool       // messages are normalised first
+	budget  int        // bytes that normalising may still copy: nesting could multiply them
 }
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
@@ -55,8 +58,12 @@ func (t *Type) AppendJSON(dst, wire []byte, o EncodeOptions) ([]byte, error) {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = defaultMaxBytes
 	}
-	e.limit, e.omit, e.entries = len(dst)+o.MaxBytes, o.OmitManagedFields, e.entries[:0]
+	*e = encoder{limit: len(dst) + o.MaxBytes, omit: o.OmitManagedFields, entries: e.entries[:0], budget: 1<<20 + 16*len(wire)}
 	out, err := e.root(dst, t, wire, o)
+	if err == errRepeated {
+		e.careful, e.entries = true, e.entries[:0]
+		out, err = e.root(dst, t, wire, o)
+	}
 	if err == nil && len(out) > e.limit {
 		err = errTooLong
 	}
@@ -112,24 +119,23 @@ func (e *encoder) message(dst []byte, t *Type, w, tail []byte, depth int) ([]byt
 
 // fields appends the fields of a message, each with a leading comma. The message is w followed by tail.
 func (e *encoder) fields(dst []byte, t *Type, w, tail []byte, depth int) ([]byte, error) {
-	start := len(dst)
 	if depth > maxDepth {
 		return dst, fmt.Errorf("%s is nested more than %d deep", t.name, maxDepth)
 	}
-	if start > e.limit {
+	if len(dst) > e.limit {
 		return dst, errTooLong
+	}
+	var err error
+	if e.careful {
+		if w, err = e.normalise(t, w, tail); err != nil {
+			return dst, err
+		}
+		tail = nil
 	}
 	var seen fieldSet
 	out, err := e.walk(dst, t, w, &seen, depth)
 	if err == nil && tail != nil {
 		out, err = e.walk(out, t, tail, &seen, depth)
-	}
-	if err == errRepeated {
-		seen = fieldSet{}
-		w, err = normalise(t, w, tail)
-		if err == nil {
-			out, err = e.walk(out[:start], t, w, &seen, depth)
-		}
 	}
 	if err != nil {
 		return out, err

@@ -135,8 +135,7 @@ func (e *encoder) listForm(dst []byte, t *Type, w []byte, depth int) ([]byte, er
 
 // schemaForm appends the three unions of apiextensions: a schema, or an array, bool or list of strings.
 func (e *encoder) schemaForm(dst []byte, t *Type, w []byte, depth int) ([]byte, error) {
-	// The members may occur in any number of pieces: bring them together first.
-	w, err := normalise(t, w, nil)
+	w, err := e.normalise(t, w, nil) // so that each member stands in one piece
 	if err != nil {
 		return dst, err
 	}
@@ -149,6 +148,7 @@ func (e *encoder) schemaForm(dst []byte, t *Type, w []byte, depth int) ([]byte, 
 		}
 		f := t.lookup(num)
 		switch {
+		case f == nil || f.tagValue&7 != uint64(typ):
 		case f.repeated:
 			start := len(dst)
 			dst, _, err = e.list(dst, f, w, next, typ, depth+1)

@@ -120,7 +120,8 @@ func (p *parser) pathTo(last []byte) string {
 
 // problem records an unknown or duplicate field of the current object.
 func (p *parser) problem(what string, key []byte) {
-	if p.validation == Ignore || len(p.problems) >= maxProblems {
+	// The same problem may come again and again: writing its path has a cost, too.
+	if p.reports++; p.validation == Ignore || len(p.problems) >= maxProblems || p.reports > 10*maxProblems {
 		return
 	}
 	text := what + " field " + strconv.Quote(p.pathTo(key))

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"errors"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -12,12 +13,51 @@ type occurrence struct {
 	start, from, end int // tag, payload (after the length of what has one), end
 }
 
-// normalise rewrites a message so that each field occurs as often as it has values and fields do not mix: occurrences of
-// a message are joined, the last of several scalars is kept. Fields that the type does not know are dropped.
-func normalise(t *Type, w, tail []byte) ([]byte, error) {
+// normalise rewrites a message, given in one piece or two, where fields that hold one value occur again or lists are
+// not contiguous. The message that it returns can be written in one pass.
+func (e *encoder) normalise(t *Type, w, tail []byte) ([]byte, error) {
 	if tail != nil {
 		w = append(w[:len(w):len(w)], tail...)
 	}
+	repeats, err := t.repeats(w)
+	if err != nil || !repeats {
+		return w, err
+	}
+	if e.budget -= len(w); e.budget < 0 {
+		return nil, errors.New("too many fields occur more than once")
+	}
+	return t.join(w)
+}
+
+// repeats reports whether a field occurs again after another one, or a field of one value at all.
+func (t *Type) repeats(w []byte) (bool, error) {
+	var seen fieldSet
+	last := -1
+	for i := 0; i < len(w); {
+		num, typ, next := nextTag(w, i)
+		if next < 0 {
+			return false, errMalformed
+		}
+		if i = skipValue(w, next, num, typ); i < 0 {
+			return false, errMalformed
+		}
+		f := t.lookup(num)
+		if f == nil || f.tagValue&7 != uint64(typ) && !f.otherPacking(typ) {
+			last = -1
+			continue
+		}
+		if seen.has(f.index) && (f.index != last || !f.repeated && f.op != opMap) {
+			return true, nil
+		}
+		seen.add(f.index)
+		last = f.index
+	}
+	return false, nil
+}
+
+// join brings the occurrences of each field together: those of a message are merged, the last of several scalars is
+// kept. Fields that the type does not know are dropped.
+func (t *Type) join(w []byte) ([]byte, error) {
 	var all []occurrence
 	for i := 0; i < len(w); {
 		num, typ, next := nextTag(w, i)
