@@ -93,7 +93,7 @@ func servicePorts(s *corev1.ServiceSpec, headless bool, at *rule.Path) rule.Erro
 			}
 			names[p.Name] = true
 		}
-		if t := p.TargetPort; t != nil && !headless || t.GetType() == 1 || t.GetIntVal() != 0 {
+		if t := p.TargetPort; !headless || t.GetType() == 1 || t.GetIntVal() != 0 {
 			errs = append(errs, portOrName(t, at.Child("targetPort"))...)
 		}
 		id := fmt.Sprintf("%s/%d", p.Protocol, p.Port)
