@@ -33,8 +33,10 @@ func parseSelection(res *resource, sel *resourcev1.Selection) (*filter, error) {
 	}
 	for _, t := range f.fields {
 		if !k.Selectable(t.Path) {
-			return nil, apierrors.NewBadRequest(fmt.Sprintf("Unable to find %q that match label selector %q, field selector %q: field label not supported: %s",
-				k.APIVersion()+", Resource="+k.Plural, sel.GetLabelSelector(), sel.GetFieldSelector(), t.Path))
+			if len(k.SelectableFields) == 0 {
+				return nil, apierrors.NewBadRequest(fmt.Sprintf("%q is not a known field selector: only \"metadata.name\", \"metadata.namespace\"", t.Path))
+			}
+			return nil, apierrors.NewBadRequest("field label not supported: " + t.Path)
 		}
 	}
 	return f, nil

@@ -34,6 +34,13 @@ type call struct {
 // resource serves a path under /api/<version>/ or /apis/<group>/<version>/.
 func (s *Server) resource(w http.ResponseWriter, r *http.Request, info *request.Info) {
 	c := &call{s: s, r: r, w: w, info: info}
+	if k, ok := s.cfg.Registry.ByResource(info.Group, info.Version, info.Resource); ok && emptyCollection(k, info.Verb) {
+		c.kind = k
+		if err := c.listNothing(); err != nil {
+			respond.Error(w, r, err)
+		}
+		return
+	}
 	if err := c.find(); err != nil {
 		// Who may not ask is not told what there is.
 		if denied := c.authorize(info.Verb); denied != nil {
