@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/rand"
+	"regexp"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -52,8 +53,11 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
+// longExponent matches quantities over which their parser may take minutes; ours refuses them.
+var longExponent = regexp.MustCompile(`[eE][+-]?[0-9]{4}`)
+
 func compare(t *testing.T, r root, text []byte) {
-	if len(text) > 1<<16 {
+	if len(text) > 1<<16 || longExponent.Match(text) {
 		return
 	}
 	want := r.their(t)
