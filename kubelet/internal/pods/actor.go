@@ -3,6 +3,7 @@ package pods
 import (
 	"context"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,7 @@ type actor struct {
 	reason     string
 	message    string
 	sandbox    bool
+	assumed    bool // sandbox and addresses are those that the status tells, not checked yet
 	prepare    operation
 	stopping   *stopping
 	removal    operation
@@ -72,7 +74,7 @@ type stopping struct {
 	deadline time.Time
 	// hold is how long signals are held back.
 	hold time.Duration
-	// final is set when the pod will be removed from the API by this kubelet.
+	// deleted is set when the pod leaves the API, too.
 	deleted bool
 }
 
@@ -144,6 +146,9 @@ func (a *actor) run() {
 	defer timer.Stop()
 	for {
 		if a.finished() {
+			if err := os.RemoveAll(a.podLogDir()); err != nil {
+				a.log.Warn("the pod's logs can't be removed", zap.Error(err))
+			}
 			return
 		}
 		select {
@@ -206,7 +211,7 @@ func (a *actor) observe() {
 
 // finished tells whether nothing is left to do for the pod.
 func (a *actor) finished() bool {
-	return a.removed && (a.gone.Load() || a.deletion.done)
+	return a.removed && a.gone.Load()
 }
 
 // start begins an operation; its result comes back through finish, in the actor's goroutine.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/netip"
 	"time"
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
@@ -34,7 +35,8 @@ type container struct {
 	attempts int32
 	restarts int32
 	// busy tells that an operation on the container runs.
-	busy bool
+	busy        bool
+	cancelStart context.CancelFunc
 	// waiting says why it isn't running.
 	waiting, waitingMessage string
 	// delay is the present back-off of restarts; notUntil when the next attempt may begin.
@@ -116,6 +118,17 @@ func (a *actor) adopt(list []runtime.Container) {
 		status := statuses[c.spec.Name]
 		c.restore(status)
 	}
+	for _, c := range a.containers {
+		if c.running() && !a.assumed {
+			// A pod that runs must not lose its address from its status while it is taken up.
+			a.assumed = true
+			for _, ip := range a.pod.Status.GetPodIPs() {
+				if addr, err := netip.ParseAddr(ip.Ip); err == nil {
+					a.addresses = append(a.addresses, addr)
+				}
+			}
+		}
+	}
 	if a.pod.Status != nil {
 		a.startTime = apitime.Go(a.pod.Status.StartTime)
 		if p := a.pod.Status.Phase; p == succeeded || p == failed {
@@ -184,4 +197,13 @@ func statusesOf(s *corev1.PodStatus) map[string]*corev1.ContainerStatus {
 		}
 	}
 	return out
+}
+
+// resume goes on with what runs already: it begins to probe, and knows the sandbox.
+func (a *actor) resume() {
+	for _, c := range a.containers {
+		if c.running() {
+			a.startProbes(c)
+		}
+	}
 }

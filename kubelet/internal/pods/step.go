@@ -67,9 +67,9 @@ func (a *actor) end(now time.Time, next *time.Time) {
 		if a.terminal() {
 			return
 		}
-		if p := a.pod.Status.GetPhase(); p == failed && a.pod.Status.GetReason() != "" && a.phase != failed {
+		if p := a.pod.Status.GetPhase(); p == failed || p == succeeded {
 			// Ended by somebody else: a preemption, an eviction by taint.
-			a.phase, a.reason, a.message = failed, a.pod.Status.Reason, a.pod.Status.Message
+			a.phase, a.reason, a.message = p, a.pod.Status.Reason, a.pod.Status.Message
 			return
 		}
 		if s := a.pod.Spec.ActiveDeadlineSeconds; s != nil {

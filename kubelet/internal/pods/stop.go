@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -33,7 +31,10 @@ func (a *actor) stepStop(now time.Time, next *time.Time) {
 	for _, c := range a.containers {
 		if c.busy {
 			busy = true
-			continue
+			c.cancelStart()
+			if !c.running() {
+				continue
+			}
 		}
 		if !c.running() {
 			continue
@@ -90,7 +91,7 @@ func (a *actor) stepRemove(now time.Time, next *time.Time) {
 			if err != nil {
 				a.log.Warn("the pod can't be removed from the node yet", zap.Error(err))
 			} else {
-				a.sandbox = false
+				a.sandbox, a.assumed = false, false
 			}
 		})
 	}
@@ -108,7 +109,7 @@ func (a *actor) stepRemove(now time.Time, next *time.Time) {
 			if err := a.API.Delete(ctx, a.pod); err != nil && !a.API.IsNotFound(err) && !a.API.IsConflict(err) {
 				return err
 			}
-			return os.RemoveAll(filepath.Join(a.LogDir, a.logName()))
+			return nil
 		}, func(err error) {
 			if err != nil {
 				a.log.Warn("the pod can't be deleted from the API yet", zap.Error(err))
