@@ -112,4 +112,3 @@ func sameError(ours error, theirs string) bool {
 	}
 	return ours.Error() == theirs
 }
-

@@ -60,7 +60,7 @@ func newFiller(src rand.Source, codecs serializer.CodecFactory) *randfill.Filler
 				}
 			},
 			func(v *metav1.FieldsV1, c randfill.Continue) {
-				v.Raw = []byte(`{"f:metadata":{"f:labels":{".":{},"f:` + label(c) + `":{}}}}`)
+				v.SetRawBytes([]byte(`{"f:metadata":{"f:labels":{".":{},"f:` + label(c) + `":{}}}}`))
 			},
 			func(v *metav1.ManagedFieldsEntry, c randfill.Continue) { c.FillNoCustom(v) },
 			func(v *apiextensionsv1.JSON, c randfill.Continue) {
