@@ -37,18 +37,18 @@ build: ## Build every program into bin/
 	@mkdir -p $(BIN)/examples
 	@for c in $(COMPONENTS); do \
 		echo "building keelson-$$c"; \
-		(cd $$c && CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/keelson-$$c ./cmd/keelson-$$c); done
+		(cd $$c && go build -ldflags '$(LDFLAGS)' -o $(BIN)/keelson-$$c ./cmd/keelson-$$c); done
 	@echo "building keelson-local and the example"
-	@cd deploy && CGO_ENABLED=0 go build -trimpath -o $(BIN)/keelson-local ./cmd/keelson-local
-	@cd deploy && for t in $(EXAMPLES); do CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(BIN)/examples/shop-$$t ./examples/shop/images/$$t; done
+	@cd deploy && go build -o $(BIN)/keelson-local ./cmd/keelson-local
+	@cd deploy && for t in $(EXAMPLES); do CGO_ENABLED=0 go build -ldflags '-s -w' -o $(BIN)/examples/shop-$$t ./examples/shop/images/$$t; done
 
 $(BIN)/etcd: deploy/e2e/go.mod
-	cd deploy/e2e && GOWORK=off CGO_ENABLED=0 go build -trimpath -o $@ go.etcd.io/etcd/server/v3
+	cd deploy/e2e && GOWORK=off go build -o $@ go.etcd.io/etcd/server/v3
 
 .PHONY: kubectl
 kubectl: $(BIN)/kubectl ## Build kubectl from its Go module into bin/
 $(BIN)/kubectl: deploy/e2e/go.mod $(wildcard deploy/e2e/cmd/kubectl/*.go)
-	cd deploy/e2e && GOWORK=off CGO_ENABLED=0 go build -trimpath \
+	cd deploy/e2e && GOWORK=off go build \
 		-ldflags '-X k8s.io/component-base/version.gitVersion=$(KUBECTL_VERSION) -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37' \
 		-o $@ ./cmd/kubectl
 
