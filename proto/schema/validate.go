@@ -166,7 +166,7 @@ func (w *walker) field(s *ruleStep, m, old protoreflect.Message, at *field.Path)
 		}
 	}
 	if o.GetUnsupported() != "" && (old == nil || !old.Has(s.fd)) {
-		w.add(field.Forbidden(at, "not supported by Keelson yet: "+o.GetUnsupported()))
+		w.add(field.Forbidden(at, rule.NotYet+o.GetUnsupported()))
 	}
 	switch {
 	case s.fd.IsList():

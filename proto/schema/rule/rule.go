@@ -15,6 +15,9 @@ type (
 	Error     = field.Error
 )
 
+// NotYet begins what is said of a field on which Keelson does not act yet.
+const NotYet = "not supported by Keelson yet: "
+
 // Kind holds the hooks of a root kind. Each may be nil.
 type Kind struct {
 	// Default runs before the options' defaults. Default and Finish may be told nothing of the request: they are pure.

@@ -93,6 +93,9 @@ func mounts(c *corev1.Container, volumes map[string]bool, at *rule.Path) rule.Er
 			}
 			errs = append(errs, localPath(m.SubPathExpr, at.Child("subPathExpr"))...)
 		}
+		if m.GetRecursiveReadOnly() == "Enabled" {
+			errs = append(errs, field.Forbidden(at.Child("recursiveReadOnly"), rule.NotYet+"mounts below a mount stay writable"))
+		}
 		if m.GetMountPropagation() == "Bidirectional" && !c.GetSecurityContext().GetPrivileged() {
 			errs = append(errs, field.Forbidden(at.Child("mountPropagation"), "Bidirectional mount propagation is available only to privileged containers"))
 		}

@@ -53,11 +53,18 @@ func podSpec(s *corev1.PodSpec, at *rule.Path) rule.ErrorList {
 	for i, c := range s.TopologySpreadConstraints {
 		errs = append(errs, spread(c, at.Child("topologySpreadConstraints").Index(i))...)
 	}
-	if s.Os != nil && s.Os.Name != "linux" && s.Os.Name != "windows" {
-		if s.Os.Name == "" {
-			errs = append(errs, field.Required(at.Child("os", "name"), "cannot be empty"))
-		} else {
-			errs = append(errs, field.NotSupported(at.Child("os", "name"), s.Os.Name, []string{"linux", "windows"}))
+	if s.HostUsers != nil && !*s.HostUsers {
+		errs = append(errs, field.Forbidden(at.Child("hostUsers"), rule.NotYet+"pods share the node's users"))
+	}
+	if s.Os != nil {
+		switch at := at.Child("os", "name"); s.Os.Name {
+		case "linux":
+		case "":
+			errs = append(errs, field.Required(at, "cannot be empty"))
+		case "windows":
+			errs = append(errs, field.Forbidden(at, rule.NotYet+"nodes run Linux"))
+		default:
+			errs = append(errs, field.NotSupported(at, s.Os.Name, []string{"linux", "windows"}))
 		}
 	}
 	return errs

@@ -1,6 +1,8 @@
 package core
 
 import (
+	"strings"
+
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -33,8 +35,12 @@ func volume(v *corev1.Volume, at *rule.Path) rule.ErrorList {
 		}
 	}
 	if e := s.EmptyDir; e != nil {
-		if e.Medium != "" && e.Medium != "Memory" && e.Medium != "HugePages" && (len(e.Medium) < 10 || e.Medium[:10] != "HugePages-") {
-			errs = append(errs, field.NotSupported(at.Child("emptyDir", "medium"), e.Medium, []string{"", "Memory", "HugePages"}))
+		switch at := at.Child("emptyDir", "medium"); {
+		case e.Medium == "", e.Medium == "Memory":
+		case strings.HasPrefix(e.Medium, "HugePages"):
+			errs = append(errs, field.Forbidden(at, rule.NotYet+"there are no huge pages"))
+		default:
+			errs = append(errs, field.NotSupported(at, e.Medium, []string{"", "Memory", "HugePages"}))
 		}
 	}
 	if h := s.HostPath; h != nil && h.Path != "" {

@@ -2663,7 +2663,7 @@ var File_keelson_core_v1_container_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkeelson/core/v1/container.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1ckeelson/core/v1/volume.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a keelson/options/v1/options.proto\"\xfd\f\n" +
+	"\x1fkeelson/core/v1/container.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1ckeelson/core/v1/volume.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a keelson/options/v1/options.proto\"\xe8\r\n" +
 	"\tContainer\x12)\n" +
 	"\x04name\x18\x01 \x01(\tB\x15\xaa\xd4\x18\x11\x10\x01\x18\x01 \x01b\tdns-labelR\x04name\x12\x1c\n" +
 	"\x05image\x18\x02 \x01(\tB\x06\xaa\xd4\x18\x02 \x01R\x05image\x12&\n" +
@@ -2675,14 +2675,14 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\x05ports\x18\x06 \x03(\v2\x1e.keelson.core.v1.ContainerPortB:\xaa\xd4\x186r\x03mapz\rcontainerPortz\bprotocol\x8a\x01\x05merge\x92\x01\rcontainerPortR\x05ports\x12F\n" +
 	"\aenvFrom\x18\x13 \x03(\v2\x1e.keelson.core.v1.EnvFromSourceB\f\xaa\xd4\x18\br\x06atomicR\aenvFrom\x12I\n" +
 	"\x03env\x18\a \x03(\v2\x17.keelson.core.v1.EnvVarB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x03env\x12K\n" +
-	"\tresources\x18\b \x01(\v2%.keelson.core.v1.ResourceRequirementsB\x06\xaa\xd4\x18\x02\x10\x01R\tresources\x12X\n" +
-	"\fresizePolicy\x18\x17 \x03(\v2&.keelson.core.v1.ContainerResizePolicyB\f\xaa\xd4\x18\br\x06atomicR\fresizePolicy\x12)\n" +
-	"\rrestartPolicy\x18\x18 \x01(\tH\x00R\rrestartPolicy\x88\x01\x01\x12c\n" +
-	"\x12restartPolicyRules\x18\x19 \x03(\v2%.keelson.core.v1.ContainerRestartRuleB\f\xaa\xd4\x18\br\x06atomicR\x12restartPolicyRules\x12j\n" +
-	"\fvolumeMounts\x18\t \x03(\v2\x1c.keelson.core.v1.VolumeMountB(\xaa\xd4\x18$r\x03mapz\tmountPath\x8a\x01\x05merge\x92\x01\tmountPathR\fvolumeMounts\x12o\n" +
-	"\rvolumeDevices\x18\x15 \x03(\v2\x1d.keelson.core.v1.VolumeDeviceB*\xaa\xd4\x18&r\x03mapz\n" +
+	"\tresources\x18\b \x01(\v2%.keelson.core.v1.ResourceRequirementsB\x06\xaa\xd4\x18\x02\x10\x01R\tresources\x12~\n" +
+	"\fresizePolicy\x18\x17 \x03(\v2&.keelson.core.v1.ContainerResizePolicyB2\xaa\xd4\x18.r\x06atomic\xaa\x01#containers are not resized in placeR\fresizePolicy\x12)\n" +
+	"\rrestartPolicy\x18\x18 \x01(\tH\x00R\rrestartPolicy\x88\x01\x01\x12\x89\x01\n" +
+	"\x12restartPolicyRules\x18\x19 \x03(\v2%.keelson.core.v1.ContainerRestartRuleB2\xaa\xd4\x18.r\x06atomic\xaa\x01#restarts follow restartPolicy aloneR\x12restartPolicyRules\x12j\n" +
+	"\fvolumeMounts\x18\t \x03(\v2\x1c.keelson.core.v1.VolumeMountB(\xaa\xd4\x18$r\x03mapz\tmountPath\x8a\x01\x05merge\x92\x01\tmountPathR\fvolumeMounts\x12\x8c\x01\n" +
+	"\rvolumeDevices\x18\x15 \x03(\v2\x1d.keelson.core.v1.VolumeDeviceBG\xaa\xd4\x18Cr\x03mapz\n" +
 	"devicePath\x8a\x01\x05merge\x92\x01\n" +
-	"devicePathR\rvolumeDevices\x12<\n" +
+	"devicePath\xaa\x01\x1athere are no block volumesR\rvolumeDevices\x12<\n" +
 	"\rlivenessProbe\x18\n" +
 	" \x01(\v2\x16.keelson.core.v1.ProbeR\rlivenessProbe\x12>\n" +
 	"\x0ereadinessProbe\x18\v \x01(\v2\x16.keelson.core.v1.ProbeR\x0ereadinessProbe\x12:\n" +
@@ -2717,14 +2717,14 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\x06EnvVar\x12,\n" +
 	"\x04name\x18\x01 \x01(\tB\x18\xaa\xd4\x18\x14\x10\x01\x18\x01 \x01b\fenv-var-nameR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12;\n" +
-	"\tvalueFrom\x18\x03 \x01(\v2\x1d.keelson.core.v1.EnvVarSourceR\tvalueFrom\"\xff\x02\n" +
+	"\tvalueFrom\x18\x03 \x01(\v2\x1d.keelson.core.v1.EnvVarSourceR\tvalueFrom\"\xce\x03\n" +
 	"\fEnvVarSource\x12@\n" +
 	"\bfieldRef\x18\x01 \x01(\v2$.keelson.core.v1.ObjectFieldSelectorR\bfieldRef\x12R\n" +
 	"\x10resourceFieldRef\x18\x02 \x01(\v2&.keelson.core.v1.ResourceFieldSelectorR\x10resourceFieldRef\x12O\n" +
 	"\x0fconfigMapKeyRef\x18\x03 \x01(\v2%.keelson.core.v1.ConfigMapKeySelectorR\x0fconfigMapKeyRef\x12F\n" +
-	"\fsecretKeyRef\x18\x04 \x01(\v2\".keelson.core.v1.SecretKeySelectorR\fsecretKeyRef\x12@\n" +
+	"\fsecretKeyRef\x18\x04 \x01(\v2\".keelson.core.v1.SecretKeySelectorR\fsecretKeyRef\x12\x8e\x01\n" +
 	"\n" +
-	"fileKeyRef\x18\x05 \x01(\v2 .keelson.core.v1.FileKeySelectorR\n" +
+	"fileKeyRef\x18\x05 \x01(\v2 .keelson.core.v1.FileKeySelectorBL\xaa\xd4\x18H\xaa\x01Ethe environment comes from fields, resources, config maps and secretsR\n" +
 	"fileKeyRef\"\xdb\x01\n" +
 	"\x14ConfigMapKeySelector\x12a\n" +
 	"\x14localObjectReference\x18\x01 \x01(\v2%.keelson.core.v1.LocalObjectReferenceB\x06\xaa\xd4\x18\x02\b\x01R\x14localObjectReference\x12,\n" +
@@ -2752,7 +2752,7 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\texitCodes\x18\x02 \x01(\v20.keelson.core.v1.ContainerRestartRuleOnExitCodesR\texitCodes\"h\n" +
 	"\x1fContainerRestartRuleOnExitCodes\x12\"\n" +
 	"\boperator\x18\x01 \x01(\tB\x06\xaa\xd4\x18\x02\x18\x01R\boperator\x12!\n" +
-	"\x06values\x18\x02 \x03(\x05B\t\xaa\xd4\x18\x05r\x03setR\x06values\"\xa1\x03\n" +
+	"\x06values\x18\x02 \x03(\x05B\t\xaa\xd4\x18\x05r\x03setR\x06values\"\xc7\x03\n" +
 	"\vVolumeMount\x12\x1e\n" +
 	"\x04name\x18\x01 \x01(\tB\n" +
 	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04name\x12\x1a\n" +
@@ -2762,8 +2762,8 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\tmountPath\x12\x18\n" +
 	"\asubPath\x18\x04 \x01(\tR\asubPath\x12[\n" +
 	"\x10mountPropagation\x18\x05 \x01(\tB*\xaa\xd4\x18&2\x04None2\x0fHostToContainer2\rBidirectionalH\x01R\x10mountPropagation\x88\x01\x01\x12 \n" +
-	"\vsubPathExpr\x18\x06 \x01(\tR\vsubPathExpr\x125\n" +
-	"\x10bindMountOptions\x18\b \x03(\tB\t\xaa\xd4\x18\x05r\x03setR\x10bindMountOptionsB\x14\n" +
+	"\vsubPathExpr\x18\x06 \x01(\tR\vsubPathExpr\x12[\n" +
+	"\x10bindMountOptions\x18\b \x03(\tB/\xaa\xd4\x18+r\x03set\xaa\x01#mounts have no options of their ownR\x10bindMountOptionsB\x14\n" +
 	"\x12_recursiveReadOnlyB\x13\n" +
 	"\x11_mountPropagation\"Z\n" +
 	"\fVolumeDevice\x12\x1e\n" +
@@ -2848,15 +2848,15 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\ttcpSocket\x18\x03 \x01(\v2 .keelson.core.v1.TCPSocketActionR\ttcpSocket\x122\n" +
 	"\x05sleep\x18\x04 \x01(\v2\x1c.keelson.core.v1.SleepActionR\x05sleep\"1\n" +
 	"\vSleepAction\x12\"\n" +
-	"\aseconds\x18\x01 \x01(\x03B\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\aseconds\"\xdd\x06\n" +
+	"\aseconds\x18\x01 \x01(\x03B\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\aseconds\"\xf5\x06\n" +
 	"\x0fSecurityContext\x12A\n" +
 	"\fcapabilities\x18\x01 \x01(\v2\x1d.keelson.core.v1.CapabilitiesR\fcapabilities\x12#\n" +
 	"\n" +
 	"privileged\x18\x02 \x01(\bH\x00R\n" +
 	"privileged\x88\x01\x01\x12G\n" +
-	"\x0eseLinuxOptions\x18\x03 \x01(\v2\x1f.keelson.core.v1.SELinuxOptionsR\x0eseLinuxOptions\x12V\n" +
+	"\x0eseLinuxOptions\x18\x03 \x01(\v2\x1f.keelson.core.v1.SELinuxOptionsR\x0eseLinuxOptions\x12n\n" +
 	"\x0ewindowsOptions\x18\n" +
-	" \x01(\v2..keelson.core.v1.WindowsSecurityContextOptionsR\x0ewindowsOptions\x12!\n" +
+	" \x01(\v2..keelson.core.v1.WindowsSecurityContextOptionsB\x16\xaa\xd4\x18\x12\xaa\x01\x0fnodes run LinuxR\x0ewindowsOptions\x12!\n" +
 	"\trunAsUser\x18\x04 \x01(\x03H\x01R\trunAsUser\x88\x01\x01\x12#\n" +
 	"\n" +
 	"runAsGroup\x18\b \x01(\x03H\x02R\n" +
@@ -2905,7 +2905,7 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\x11_localhostProfile\"\xb5\x01\n" +
 	"\x12EphemeralContainer\x12m\n" +
 	"\x18ephemeralContainerCommon\x18\x01 \x01(\v2).keelson.core.v1.EphemeralContainerCommonB\x06\xaa\xd4\x18\x02\b\x01R\x18ephemeralContainerCommon\x120\n" +
-	"\x13targetContainerName\x18\x02 \x01(\tR\x13targetContainerName\"\x8c\r\n" +
+	"\x13targetContainerName\x18\x02 \x01(\tR\x13targetContainerName\"\xf7\r\n" +
 	"\x18EphemeralContainerCommon\x12)\n" +
 	"\x04name\x18\x01 \x01(\tB\x15\xaa\xd4\x18\x11\x10\x01\x18\x01 \x01b\tdns-labelR\x04name\x12\x1c\n" +
 	"\x05image\x18\x02 \x01(\tB\x06\xaa\xd4\x18\x02 \x01R\x05image\x12&\n" +
@@ -2917,14 +2917,14 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\x05ports\x18\x06 \x03(\v2\x1e.keelson.core.v1.ContainerPortB:\xaa\xd4\x186r\x03mapz\rcontainerPortz\bprotocol\x8a\x01\x05merge\x92\x01\rcontainerPortR\x05ports\x12F\n" +
 	"\aenvFrom\x18\x13 \x03(\v2\x1e.keelson.core.v1.EnvFromSourceB\f\xaa\xd4\x18\br\x06atomicR\aenvFrom\x12I\n" +
 	"\x03env\x18\a \x03(\v2\x17.keelson.core.v1.EnvVarB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x03env\x12K\n" +
-	"\tresources\x18\b \x01(\v2%.keelson.core.v1.ResourceRequirementsB\x06\xaa\xd4\x18\x02\x10\x01R\tresources\x12X\n" +
-	"\fresizePolicy\x18\x17 \x03(\v2&.keelson.core.v1.ContainerResizePolicyB\f\xaa\xd4\x18\br\x06atomicR\fresizePolicy\x12)\n" +
-	"\rrestartPolicy\x18\x18 \x01(\tH\x00R\rrestartPolicy\x88\x01\x01\x12c\n" +
-	"\x12restartPolicyRules\x18\x19 \x03(\v2%.keelson.core.v1.ContainerRestartRuleB\f\xaa\xd4\x18\br\x06atomicR\x12restartPolicyRules\x12j\n" +
-	"\fvolumeMounts\x18\t \x03(\v2\x1c.keelson.core.v1.VolumeMountB(\xaa\xd4\x18$r\x03mapz\tmountPath\x8a\x01\x05merge\x92\x01\tmountPathR\fvolumeMounts\x12o\n" +
-	"\rvolumeDevices\x18\x15 \x03(\v2\x1d.keelson.core.v1.VolumeDeviceB*\xaa\xd4\x18&r\x03mapz\n" +
+	"\tresources\x18\b \x01(\v2%.keelson.core.v1.ResourceRequirementsB\x06\xaa\xd4\x18\x02\x10\x01R\tresources\x12~\n" +
+	"\fresizePolicy\x18\x17 \x03(\v2&.keelson.core.v1.ContainerResizePolicyB2\xaa\xd4\x18.r\x06atomic\xaa\x01#containers are not resized in placeR\fresizePolicy\x12)\n" +
+	"\rrestartPolicy\x18\x18 \x01(\tH\x00R\rrestartPolicy\x88\x01\x01\x12\x89\x01\n" +
+	"\x12restartPolicyRules\x18\x19 \x03(\v2%.keelson.core.v1.ContainerRestartRuleB2\xaa\xd4\x18.r\x06atomic\xaa\x01#restarts follow restartPolicy aloneR\x12restartPolicyRules\x12j\n" +
+	"\fvolumeMounts\x18\t \x03(\v2\x1c.keelson.core.v1.VolumeMountB(\xaa\xd4\x18$r\x03mapz\tmountPath\x8a\x01\x05merge\x92\x01\tmountPathR\fvolumeMounts\x12\x8c\x01\n" +
+	"\rvolumeDevices\x18\x15 \x03(\v2\x1d.keelson.core.v1.VolumeDeviceBG\xaa\xd4\x18Cr\x03mapz\n" +
 	"devicePath\x8a\x01\x05merge\x92\x01\n" +
-	"devicePathR\rvolumeDevices\x12<\n" +
+	"devicePath\xaa\x01\x1athere are no block volumesR\rvolumeDevices\x12<\n" +
 	"\rlivenessProbe\x18\n" +
 	" \x01(\v2\x16.keelson.core.v1.ProbeR\rlivenessProbe\x12>\n" +
 	"\x0ereadinessProbe\x18\v \x01(\v2\x16.keelson.core.v1.ProbeR\x0ereadinessProbe\x12:\n" +
@@ -2937,10 +2937,10 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\x05stdin\x18\x10 \x01(\bR\x05stdin\x12\x1c\n" +
 	"\tstdinOnce\x18\x11 \x01(\bR\tstdinOnce\x12\x10\n" +
 	"\x03tty\x18\x12 \x01(\bR\x03ttyB\x10\n" +
-	"\x0e_restartPolicy\"\xc2\a\n" +
+	"\x0e_restartPolicy\"\xda\a\n" +
 	"\x12PodSecurityContext\x12G\n" +
-	"\x0eseLinuxOptions\x18\x01 \x01(\v2\x1f.keelson.core.v1.SELinuxOptionsR\x0eseLinuxOptions\x12V\n" +
-	"\x0ewindowsOptions\x18\b \x01(\v2..keelson.core.v1.WindowsSecurityContextOptionsR\x0ewindowsOptions\x12!\n" +
+	"\x0eseLinuxOptions\x18\x01 \x01(\v2\x1f.keelson.core.v1.SELinuxOptionsR\x0eseLinuxOptions\x12n\n" +
+	"\x0ewindowsOptions\x18\b \x01(\v2..keelson.core.v1.WindowsSecurityContextOptionsB\x16\xaa\xd4\x18\x12\xaa\x01\x0fnodes run LinuxR\x0ewindowsOptions\x12!\n" +
 	"\trunAsUser\x18\x02 \x01(\x03H\x00R\trunAsUser\x88\x01\x01\x12#\n" +
 	"\n" +
 	"runAsGroup\x18\x06 \x01(\x03H\x01R\n" +

@@ -3042,7 +3042,7 @@ const file_keelson_core_v1_pod_proto_rawDesc = "" +
 	"\x02IP\x12\x06string(\x01: \n" +
 	"\x04Node\x12\x06string(\x012\x0e.spec.nodeName:5\n" +
 	"\x0eNominated Node\x12\x06string(\x012\x19.status.nominatedNodeName:\x1b\n" +
-	"\x0fReadiness Gates\x12\x06string(\x01R\rspec.nodeNameR\x12spec.restartPolicyR\x12spec.schedulerNameR\x17spec.serviceAccountNameR\x10spec.hostNetworkR\fstatus.phaseR\fstatus.podIPR\x18status.nominatedNodeName`\x01h\x01\"\x8e\x1c\n" +
+	"\x0fReadiness Gates\x12\x06string(\x01R\rspec.nodeNameR\x12spec.restartPolicyR\x12spec.schedulerNameR\x17spec.serviceAccountNameR\x10spec.hostNetworkR\fstatus.phaseR\fstatus.podIPR\x18status.nominatedNodeName`\x01h\x01\"\x96\x1d\n" +
 	"\aPodSpec\x12\\\n" +
 	"\avolumes\x18\x01 \x03(\v2\x17.keelson.core.v1.VolumeB)\xaa\xd4\x18%r\x03mapz\x04name\x8a\x01\x10merge,retainKeys\x92\x01\x04nameR\avolumes\x12b\n" +
 	"\x0einitContainers\x18\x14 \x03(\v2\x1a.keelson.core.v1.ContainerB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x0einitContainers\x12`\n" +
@@ -3076,8 +3076,8 @@ const file_keelson_core_v1_pod_proto_rawDesc = "" +
 	"\x11priorityClassName\x18\x18 \x01(\tB\x13\xaa\xd4\x18\x0fb\rdns-subdomainR\x11priorityClassName\x12\x1f\n" +
 	"\bpriority\x18\x19 \x01(\x05H\x04R\bpriority\x88\x01\x01\x12;\n" +
 	"\tdnsConfig\x18\x1a \x01(\v2\x1d.keelson.core.v1.PodDNSConfigR\tdnsConfig\x12W\n" +
-	"\x0ereadinessGates\x18\x1c \x03(\v2!.keelson.core.v1.PodReadinessGateB\f\xaa\xd4\x18\br\x06atomicR\x0ereadinessGates\x12D\n" +
-	"\x10runtimeClassName\x18\x1d \x01(\tB\x13\xaa\xd4\x18\x0fb\rdns-subdomainH\x05R\x10runtimeClassName\x88\x01\x01\x123\n" +
+	"\x0ereadinessGates\x18\x1c \x03(\v2!.keelson.core.v1.PodReadinessGateB\f\xaa\xd4\x18\br\x06atomicR\x0ereadinessGates\x12c\n" +
+	"\x10runtimeClassName\x18\x1d \x01(\tB2\xaa\xd4\x18.b\rdns-subdomain\xaa\x01\x1cthere are no runtime classesH\x05R\x10runtimeClassName\x88\x01\x01\x123\n" +
 	"\x12enableServiceLinks\x18\x1e \x01(\bH\x06R\x12enableServiceLinks\x88\x01\x01\x12R\n" +
 	"\x10preemptionPolicy\x18\x1f \x01(\tB!\xaa\xd4\x18\x1d2\x14PreemptLowerPriority2\x05NeverH\aR\x10preemptionPolicy\x88\x01\x01\x12B\n" +
 	"\boverhead\x18  \x03(\v2&.keelson.core.v1.PodSpec.OverheadEntryR\boverhead\x12\xa8\x01\n" +
@@ -3085,14 +3085,14 @@ const file_keelson_core_v1_pod_proto_rawDesc = "" +
 	"\x11setHostnameAsFQDN\x18# \x01(\bH\bR\x11setHostnameAsFQDN\x88\x01\x01\x12&\n" +
 	"\x02os\x18$ \x01(\v2\x16.keelson.core.v1.PodOSR\x02os\x12!\n" +
 	"\thostUsers\x18% \x01(\bH\tR\thostUsers\x88\x01\x01\x12l\n" +
-	"\x0fschedulingGates\x18& \x03(\v2\".keelson.core.v1.PodSchedulingGateB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x0fschedulingGates\x12t\n" +
-	"\x0eresourceClaims\x18' \x03(\v2!.keelson.core.v1.PodResourceClaimB)\xaa\xd4\x18%r\x03mapz\x04name\x8a\x01\x10merge,retainKeys\x92\x01\x04nameR\x0eresourceClaims\x12C\n" +
+	"\x0fschedulingGates\x18& \x03(\v2\".keelson.core.v1.PodSchedulingGateB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x0fschedulingGates\x12\x9e\x01\n" +
+	"\x0eresourceClaims\x18' \x03(\v2!.keelson.core.v1.PodResourceClaimBS\xaa\xd4\x18Or\x03mapz\x04name\x8a\x01\x10merge,retainKeys\x92\x01\x04name\xaa\x01'there is no dynamic resource allocationR\x0eresourceClaims\x12C\n" +
 	"\tresources\x18( \x01(\v2%.keelson.core.v1.ResourceRequirementsR\tresources\x12/\n" +
 	"\x10hostnameOverride\x18) \x01(\tH\n" +
-	"R\x10hostnameOverride\x88\x01\x01\x12M\n" +
-	"\x0fschedulingGroup\x18+ \x01(\v2#.keelson.core.v1.PodSchedulingGroupR\x0fschedulingGroup\x12t\n" +
-	"\x12evictionResponders\x18, \x03(\v2\".keelson.core.v1.EvictionResponderB \xaa\xd4\x18\x1cP\n" +
-	"r\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x12evictionResponders\x1a?\n" +
+	"R\x10hostnameOverride\x88\x01\x01\x12s\n" +
+	"\x0fschedulingGroup\x18+ \x01(\v2#.keelson.core.v1.PodSchedulingGroupB$\xaa\xd4\x18 \xaa\x01\x1dpods are scheduled one by oneR\x0fschedulingGroup\x12\x8b\x01\n" +
+	"\x12evictionResponders\x18, \x03(\v2\".keelson.core.v1.EvictionResponderB7\xaa\xd4\x183P\n" +
+	"r\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04name\xaa\x01\x14evictions ask nobodyR\x12evictionResponders\x1a?\n" +
 	"\x11NodeSelectorEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aV\n" +

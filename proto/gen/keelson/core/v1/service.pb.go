@@ -790,7 +790,7 @@ const file_keelson_core_v1_service_proto_rawDesc = "" +
 	"\vExternal-IP\x12\x06string:\x11\n" +
 	"\aPort(s)\x12\x06string:*\n" +
 	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:$\n" +
-	"\bSelector\x12\x06string(\x012\x0e.spec.selectorB\x0eservices/specsR\x0espec.clusterIPR\tspec.type`\x01r\x0edns-1035-label\"\xf3\v\n" +
+	"\bSelector\x12\x06string(\x012\x0e.spec.selectorB\x0eservices/specsR\x0espec.clusterIPR\tspec.type`\x01r\x0edns-1035-label\"\x98\f\n" +
 	"\vServiceSpec\x12\\\n" +
 	"\x05ports\x18\x01 \x03(\v2\x1c.keelson.core.v1.ServicePortB(\xaa\xd4\x18$r\x03mapz\x04portz\bprotocol\x8a\x01\x05merge\x92\x01\x04portR\x05ports\x12U\n" +
 	"\bselector\x18\x02 \x03(\v2*.keelson.core.v1.ServiceSpec.SelectorEntryB\r\xaa\xd4\x18\t\x82\x01\x06atomicR\bselector\x12\x1c\n" +
@@ -815,8 +815,8 @@ const file_keelson_core_v1_service_proto_rawDesc = "" +
 	"\x0eipFamilyPolicy\x18\x11 \x01(\tB4\xaa\xd4\x1802\vSingleStack2\x0fPreferDualStack2\x10RequireDualStackH\x00R\x0eipFamilyPolicy\x88\x01\x01\x12I\n" +
 	"\x1dallocateLoadBalancerNodePorts\x18\x14 \x01(\bH\x01R\x1dallocateLoadBalancerNodePorts\x88\x01\x01\x121\n" +
 	"\x11loadBalancerClass\x18\x15 \x01(\tH\x02R\x11loadBalancerClass\x88\x01\x01\x12O\n" +
-	"\x15internalTrafficPolicy\x18\x16 \x01(\tB\x14\xaa\xd4\x18\x102\aCluster2\x05LocalH\x03R\x15internalTrafficPolicy\x88\x01\x01\x125\n" +
-	"\x13trafficDistribution\x18\x17 \x01(\tH\x04R\x13trafficDistribution\x88\x01\x01\x1a;\n" +
+	"\x15internalTrafficPolicy\x18\x16 \x01(\tB\x14\xaa\xd4\x18\x102\aCluster2\x05LocalH\x03R\x15internalTrafficPolicy\x88\x01\x01\x12Z\n" +
+	"\x13trafficDistribution\x18\x17 \x01(\tB#\xaa\xd4\x18\x1f\xaa\x01\x1cevery endpoint is used alikeH\x04R\x13trafficDistribution\x88\x01\x01\x1a;\n" +
 	"\rSelectorEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x11\n" +
