@@ -21,9 +21,11 @@ import (
 	"github.com/keelson/keelson/apiserver/internal/grpcdoor"
 	"github.com/keelson/keelson/apiserver/internal/pki"
 	"github.com/keelson/keelson/apiserver/internal/rest"
+	"github.com/keelson/keelson/apiserver/internal/storage"
 	"github.com/keelson/keelson/apiserver/internal/storage/etcd"
 	"github.com/keelson/keelson/apiserver/internal/tunnel"
 	"github.com/keelson/keelson/proto/pipeline"
+	"github.com/keelson/keelson/proto/pipeline/store"
 	"github.com/keelson/keelson/proto/schema"
 )
 
@@ -38,7 +40,7 @@ type server struct {
 	log      *zap.Logger
 
 	authority *pki.Authority
-	store     *etcd.Store
+	store     store.Store
 	authz     *authz.Authorizer
 	authn     *authn.Authenticator
 	pipeline  *pipeline.Server
@@ -134,8 +136,9 @@ func (s *server) openStore(ctx context.Context) error {
 	if cfg.TLS, err = s.etcdTLS(); err != nil {
 		return err
 	}
-	if s.store, err = etcd.Open(ctx, cfg); err != nil {
-		return fmt.Errorf("etcd: %w", err)
+	key := filepath.Join(s.cfg.DataDir, "pki", "encryption.key")
+	if s.store, err = storage.Open(ctx, storage.Config{Etcd: cfg, KeyFile: key}); err != nil {
+		return fmt.Errorf("storage: %w", err)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ const memberURL = "http://127.0.0.1:2380"
 
 // startEmbedded starts a server in the process and returns a client that calls it directly.
 func startEmbedded(ctx context.Context, cfg Config) (*embed.Etcd, *clientv3.Client, error) {
-	log := cfg.Logger.Named("etcd").WithOptions(zap.IncreaseLevel(zapcore.WarnLevel))
+	log := quiet(cfg.Logger.Named("etcd"), zapcore.WarnLevel)
 	self, err := url.Parse(memberURL)
 	if err != nil {
 		return nil, nil, err
@@ -48,4 +48,12 @@ func startEmbedded(ctx context.Context, cfg Config) (*embed.Etcd, *clientv3.Clie
 	}
 	server.Close()
 	return nil, nil, fmt.Errorf("embedded etcd in %s: %w", cfg.DataDir, err)
+}
+
+// quiet lets a logger through from a level on; one that is quieter already stays as it is.
+func quiet(log *zap.Logger, level zapcore.Level) *zap.Logger {
+	if !log.Core().Enabled(level) {
+		return log
+	}
+	return log.WithOptions(zap.IncreaseLevel(level))
 }

@@ -62,7 +62,7 @@ func dial(ctx context.Context, cfg Config) (*clientv3.Client, error) {
 		Endpoints: cfg.Endpoints, TLS: cfg.TLS, DialTimeout: dialTimeout,
 		DialKeepAliveTime: keepAlive, DialKeepAliveTimeout: keepAliveTimeout, PermitWithoutStream: true,
 		MaxCallSendMsgSize: maxRequestBytes, MaxCallRecvMsgSize: math.MaxInt32,
-		Logger: cfg.Logger.Named("etcd").WithOptions(zap.IncreaseLevel(zapcore.ErrorLevel)),
+		Logger: quiet(cfg.Logger.Named("etcd"), zapcore.ErrorLevel),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("etcd at %v: %w", cfg.Endpoints, err)

@@ -177,7 +177,7 @@ func (w *watcher) Next(ctx context.Context) (store.Batch, error) {
 	}
 	copied := false
 	for i := range b.Events {
-		if !bytes.HasPrefix(b.Events[i].KV.Value, []byte(prefix)) {
+		if !Is(b.Events[i].KV.Value) {
 			continue
 		}
 		if !copied {
@@ -190,3 +190,6 @@ func (w *watcher) Next(ctx context.Context) (store.Batch, error) {
 	}
 	return b, nil
 }
+
+// Is tells whether a value is encrypted.
+func Is(value []byte) bool { return bytes.HasPrefix(value, []byte(prefix)) }
