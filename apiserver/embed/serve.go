@@ -49,8 +49,13 @@ func (s *server) serve(ctx, background context.Context) error {
 	if err != nil {
 		return err
 	}
+	// What http.Server says is about single connections: handshakes that clients broke off, mostly.
+	httpLog, err := zap.NewStdLogAt(s.log.Named("http"), zap.DebugLevel)
+	if err != nil {
+		return err
+	}
 	web := &http.Server{Handler: s.rest, TLSConfig: s.authority.ServerTLS(), ReadHeaderTimeout: 32 * time.Second,
-		IdleTimeout: idleTimeout, ErrorLog: zap.NewStdLog(s.log.Named("http").WithOptions(zap.IncreaseLevel(zap.WarnLevel)))}
+		IdleTimeout: idleTimeout, ErrorLog: httpLog}
 
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return door.Serve(s.grpcListener) })
