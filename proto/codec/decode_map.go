@@ -55,11 +55,8 @@ func (p *parser) mapping(f *jsonField) error {
 	}
 }
 
-// Tags of the key and the value of a map entry that are strings or messages.
-var (
-	keyTag   = []byte{1<<3 | byte(protowire.BytesType)}
-	valueTag = []byte{2<<3 | byte(protowire.BytesType)}
-)
+// keyTag is the tag of field 1 where that is a string, bytes or a message: the key of a map entry, for one.
+var keyTag = []byte{1<<3 | byte(protowire.BytesType)}
 
 func (p *parser) mapValue(f *jsonField) error {
 	v := f.val
