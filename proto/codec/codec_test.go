@@ -271,23 +271,3 @@ func TestHostileJSON(t *testing.T) {
 		t.Error("no bound on the input")
 	}
 }
-
-// TestAllocations: neither direction allocates once buffers have grown.
-func TestAllocations(t *testing.T) {
-	wire := parse(t, podType, string(podJSON), codec.DecodeOptions{})
-	out := make([]byte, 0, 64<<10)
-	if n := testing.AllocsPerRun(100, func() {
-		if _, err := podType.AppendJSON(out[:0], wire, codec.EncodeOptions{APIVersion: "v1", Kind: "Pod"}); err != nil {
-			t.Fatal(err)
-		}
-	}); n >= 1 {
-		t.Errorf("AppendJSON: %v allocations", n)
-	}
-	if n := testing.AllocsPerRun(100, func() {
-		if _, _, err := podType.ParseJSON(out[:0], podJSON, codec.DecodeOptions{Validation: codec.Strict}); err != nil {
-			t.Fatal(err)
-		}
-	}); n >= 1 {
-		t.Errorf("ParseJSON: %v allocations", n)
-	}
-}
