@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/keelson/keelson/proto/apierrors"
+	coordinationv1 "github.com/keelson/keelson/proto/gen/keelson/coordination/v1"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/sdk/apitest"
@@ -33,9 +34,15 @@ type Cluster struct {
 // Start runs the named controllers until the test ends. configure, if not nil, changes their configuration.
 func Start(t testing.TB, configure func(*embed.Config), controllers ...string) *Cluster {
 	t.Helper()
-	c := &Cluster{Server: apitest.New(t), t: t}
+	c := New(t)
 	c.Run(configure, controllers...)
 	return c
+}
+
+// New makes a cluster in which no controller runs yet.
+func New(t testing.TB, options ...apitest.Option) *Cluster {
+	t.Helper()
+	return &Cluster{Server: apitest.New(t, options...), t: t}
 }
 
 // Run runs controllers; the returned function stops them and waits.
@@ -139,7 +146,7 @@ func (c *Cluster) runPod(batch *client.Batch[*corev1.Pod], pod *corev1.Pod, read
 	switch {
 	case m.GetDeletionTimestamp() != nil:
 		_ = batch.Delete(m.GetNamespace(), m.GetName(), nil, client.DeleteOptions{GracePeriodSeconds: proto.Int64(0)})
-	case pod.GetSpec().GetNodeName() == "" && false:
+	case pod.GetSpec().GetNodeName() == "":
 		binding := &corev1.Binding{Metadata: &metav1.ObjectMeta{Namespace: m.GetNamespace(), Name: m.GetName()}, Target: &corev1.ObjectReference{Kind: "Node", Name: node}}
 		_ = batch.Sub(m.GetNamespace(), m.GetName(), "binding", binding, nil)
 	case pod.GetStatus().GetPodIP() == "":
@@ -164,5 +171,17 @@ func Template(image string) *corev1.PodTemplateSpec {
 	return &corev1.PodTemplateSpec{
 		Metadata: &metav1.ObjectMeta{Labels: map[string]string{"app": "web"}},
 		Spec:     &corev1.PodSpec{Containers: []*corev1.Container{{Name: "c", Image: image}}},
+	}
+}
+
+// renew writes a node's lease as its kubelet would.
+func (c *Cluster) renew(ctx context.Context, node string, patch []byte) {
+	leases := client.For[*coordinationv1.Lease](c.Conn)
+	_, err := leases.Patch(ctx, "kube-node-lease", node, client.MergePatch, patch)
+	if apierrors.IsNotFound(err) {
+		_, err = leases.Create(ctx, &coordinationv1.Lease{Metadata: &metav1.ObjectMeta{Namespace: "kube-node-lease", Name: node}})
+	}
+	if err != nil && ctx.Err() == nil {
+		c.t.Errorf("renewing the lease of %s: %v", node, err)
 	}
 }

@@ -98,7 +98,7 @@ func TestGarbageOrphan(t *testing.T) {
 
 // TestGarbageAbsentOwner is an object whose owner was gone before anybody looked.
 func TestGarbageAbsentOwner(t *testing.T) {
-	c := &Cluster{Server: apitest.New(t), t: t}
+	c := New(t)
 	a := c.configMap(t, "a", false)
 	c.deleteConfigMap(t, "a", "")
 	c.configMap(t, "b", false, a)

@@ -106,10 +106,7 @@ func TestRollout(t *testing.T) {
 
 // TestManyReplicas is the shape of the benchmark: one large Deployment, and many small ones.
 func TestManyReplicas(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes some seconds")
-	}
-	c := Start(t, nil, "deployment", "replicaset", "endpointslice", "endpoints")
+	c := Start(t, nil, "*")
 	c.Nodes("n1", "n2")
 	c.RunPods(nil, "n1", "n2")
 	begin := time.Now()

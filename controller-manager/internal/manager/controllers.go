@@ -6,6 +6,7 @@ import (
 	"github.com/keelson/keelson/controller-manager/internal/controllers/endpoints"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/endpointslice"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/garbagecollector"
+	"github.com/keelson/keelson/controller-manager/internal/controllers/namespace"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/nodeipam"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/nodelifecycle"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/podgc"
@@ -27,6 +28,7 @@ var initializers = []initializer{
 	{endpointslice.Name, func(e *controller.Env, _ Config) controller.Controller { return endpointslice.New(e) }},
 	{endpoints.Name, func(e *controller.Env, _ Config) controller.Controller { return endpoints.New(e) }},
 	{garbagecollector.Name, func(e *controller.Env, _ Config) controller.Controller { return garbagecollector.New(e) }},
+	{namespace.Name, func(e *controller.Env, _ Config) controller.Controller { return namespace.New(e) }},
 	{nodelifecycle.Name, func(e *controller.Env, c Config) controller.Controller {
 		return nodelifecycle.New(e, c.NodeMonitorGracePeriod)
 	}},
