@@ -8,6 +8,7 @@ import (
 	"github.com/keelson/keelson/proto/schema/kinds/discovery"
 	"github.com/keelson/keelson/proto/schema/kinds/events"
 	"github.com/keelson/keelson/proto/schema/kinds/rbac"
+	"github.com/keelson/keelson/proto/schema/kinds/reviews"
 	"github.com/keelson/keelson/proto/schema/kinds/scheduling"
 	"github.com/keelson/keelson/proto/schema/rule"
 )
@@ -20,6 +21,7 @@ func All() rule.Set {
 	discovery.Register(&s)
 	events.Register(&s)
 	rbac.Register(&s)
+	reviews.Register(&s)
 	scheduling.Register(&s)
 	return s
 }

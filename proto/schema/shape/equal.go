@@ -1,6 +1,10 @@
 package shape
 
-import "google.golang.org/protobuf/reflect/protoreflect"
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	optionsv1 "github.com/keelson/keelson/proto/gen/keelson/options/v1"
+)
 
 // Equal compares messages as Kubernetes sees them: an absent embedded message equals an empty one. (Generated comparison
 // tells the two apart, and whether the wire has one depends on who encoded it.)
@@ -49,9 +53,15 @@ func (f *Field) Equal(a, b protoreflect.Message) bool {
 		}
 		return true
 	case f.Elem != nil:
-		return (ha == hb || f.Embedded()) && Equal(a.Get(fd).Message(), b.Get(fd).Message())
+		return (ha == hb || f.Embedded() || f.Elem.isTime()) && Equal(a.Get(fd).Message(), b.Get(fd).Message())
 	}
 	return ha == hb && a.Get(fd).Equal(b.Get(fd))
+}
+
+// isTime tells whether the empty message is the zero time, which JSON writes as null: a client that encodes it and one
+// that leaves it out mean the same.
+func (m *Message) isTime() bool {
+	return m.Form == optionsv1.JSONForm_JSON_FORM_TIME || m.Form == optionsv1.JSONForm_JSON_FORM_MICRO_TIME
 }
 
 func (f *Field) valueEqual(a, b protoreflect.Value) bool {

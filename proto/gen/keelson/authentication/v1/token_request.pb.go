@@ -323,11 +323,11 @@ const file_keelson_authentication_v1_token_request_proto_rawDesc = "" +
 	"\fTokenRequest\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12G\n" +
 	"\x04spec\x18\x02 \x01(\v2+.keelson.authentication.v1.TokenRequestSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12M\n" +
-	"\x06status\x18\x03 \x01(\v2-.keelson.authentication.v1.TokenRequestStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status\"\xc3\x03\n" +
+	"\x06status\x18\x03 \x01(\v2-.keelson.authentication.v1.TokenRequestStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status\"\xc9\x03\n" +
 	"\x10TokenRequestSpec\x12,\n" +
 	"\taudiences\x18\x01 \x03(\tB\x0e\xaa\xd4\x18\n" +
-	"\x10\x02r\x06atomicR\taudiences\x129\n" +
-	"\x11expirationSeconds\x18\x04 \x01(\x03B\x06\xaa\xd4\x18\x02\x10\x02H\x00R\x11expirationSeconds\x88\x01\x01\x12_\n" +
+	"\x10\x02r\x06atomicR\taudiences\x12?\n" +
+	"\x11expirationSeconds\x18\x04 \x01(\x03B\f\xaa\xd4\x18\b\x10\x02*\x043600H\x00R\x11expirationSeconds\x88\x01\x01\x12_\n" +
 	"\x0eboundObjectRef\x18\x03 \x01(\v2/.keelson.authentication.v1.BoundObjectReferenceB\x06\xaa\xd4\x18\x02\x10\x02R\x0eboundObjectRef\x12a\n" +
 	"\fattestations\x18\x05 \x03(\v2=.keelson.authentication.v1.TokenRequestSpec.AttestationsEntryR\fattestations\x1al\n" +
 	"\x11AttestationsEntry\x12\x10\n" +
