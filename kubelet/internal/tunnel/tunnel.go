@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	tunnelv1 "github.com/keelson/keelson/proto/gen/keelson/tunnel/v1"
 	"github.com/keelson/keelson/proto/sdk/client"
@@ -131,8 +132,8 @@ func session(ctx context.Context, cfg Config, service tunnelv1.TunnelServiceClie
 		return err
 	}
 	in := newInput(s, cancel)
-	defer in.close()
 	code, err := serve(ctx, cfg, open, s, in)
+	in.close()
 	exit := &tunnelv1.Exit{Code: int32(code)}
 	if err != nil {
 		exit.Error, exit.Reason = err.Error(), reason(err)
@@ -140,8 +141,21 @@ func session(ctx context.Context, cfg Config, service tunnelv1.TunnelServiceClie
 	if err := s.send(&tunnelv1.SessionRequest{Frame: &tunnelv1.SessionRequest_Exit{Exit: exit}}); err != nil {
 		return err
 	}
-	return s.CloseSend()
+	if err := s.CloseSend(); err != nil {
+		return err
+	}
+	// Cancelling the stream before the server has read it all would lose its end.
+	timer := time.NewTimer(lingerTime)
+	defer timer.Stop()
+	select {
+	case <-in.done:
+	case <-timer.C:
+	}
+	return nil
 }
+
+// lingerTime is how long a server may take to read the end of a session.
+const lingerTime = 30 * time.Second
 
 // reason classifies an error in the API's words.
 func reason(err error) string {
