@@ -42,8 +42,11 @@ func nodeCells(n *corev1.Node, now time.Time) []any {
 	var roles []string
 	for k, v := range n.GetMetadata().GetLabels() {
 		role, ok := strings.CutPrefix(k, "node-role.kubernetes.io/")
-		if !ok && k == "kubernetes.io/role" {
-			role = v
+		if !ok {
+			role = "" // CutPrefix returned the label
+			if k == "kubernetes.io/role" {
+				role = v
+			}
 		}
 		if role != "" && !slices.Contains(roles, role) {
 			roles = append(roles, role)
