@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keelson/keelson/proto/apierrors"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/sdk/client"
@@ -91,6 +92,11 @@ func newEnv(t *testing.T, s Server) *env {
 		maps: client.For[*corev1.ConfigMap](s.Conn), pods: client.For[*corev1.Pod](s.Conn),
 	}
 	must(client.For[*corev1.Namespace](s.Conn).Create(ctx, &corev1.Namespace{Metadata: &metav1.ObjectMeta{Name: e.ns}}))(e)
+	// Pods need their account. In a whole cluster a controller makes it, perhaps first.
+	_, err := client.For[*corev1.ServiceAccount](s.Conn).Create(ctx, &corev1.ServiceAccount{Metadata: e.meta("default")})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatal(err)
+	}
 	return e
 }
 
