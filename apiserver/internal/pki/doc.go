@@ -18,6 +18,11 @@
 // next Open does. The one thing that is never made up is an authority: a ca.crt whose key is gone is an error as soon
 // as something has to be signed, because a new authority would lock out every node of the cluster.
 //
+// # Several API servers
+//
+// The servers of one cluster share the authority and the token key: copy ca.crt, ca.key, sa.key and sa.pub of the first
+// one into the pki directory of another before its first start. It makes everything else for itself.
+//
 // Several processes may work on one directory (`keelson-apiserver issue` beside a running server); they take turns by
 // a lock file.
 package pki

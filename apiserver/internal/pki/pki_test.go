@@ -323,3 +323,58 @@ func TestIssue(t *testing.T) {
 		t.Errorf("user is %v", jane.Leaf.Subject)
 	}
 }
+
+// TestSecondServer: a server that was given the authority and the token key of another trusts and is trusted by it.
+func TestSecondServer(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	a := open(t, testOptions(first))
+	if err := os.MkdirAll(filepath.Join(second, "pki"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	files := snapshot(t, first)
+	for _, name := range []string{"pki/ca.crt", "pki/ca.key", "pki/sa.key", "pki/sa.pub"} {
+		if err := os.WriteFile(filepath.Join(second, name), []byte(files[name]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := testOptions(second)
+	o.AdvertiseAddress = "192.0.2.8"
+	b := open(t, o)
+	if _, err := b.serving.Load().Leaf.Verify(x509.VerifyOptions{Roots: a.ClientCAs()}); err != nil {
+		t.Error(err)
+	}
+	if !sameKey(a.ServiceAccountKey().Public(), b.ServiceAccountPublicKeys()[0]) {
+		t.Error("another token key")
+	}
+}
+
+// TestReload: connections made after a renewal get the new certificate, without a restart.
+func TestReload(t *testing.T) {
+	now := time.Now()
+	o := testOptions(t.TempDir())
+	o.Now = func() time.Time { return now }
+	a := open(t, o)
+	served := func() *x509.Certificate {
+		client, server := net.Pipe()
+		defer client.Close()
+		defer server.Close()
+		done := make(chan error, 1)
+		go func() { done <- tls.Server(server, a.ServerTLS()).Handshake() }()
+		c := tls.Client(client, &tls.Config{RootCAs: a.ClientCAs(), ServerName: "kubernetes.default.svc", Time: o.Now})
+		if err := c.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		return c.ConnectionState().PeerCertificates[0]
+	}
+	before := served()
+	now = now.Add(serverLifetime / 10 * 9)
+	if err := a.Renew(); err != nil {
+		t.Fatal(err)
+	}
+	if after := served(); after.Equal(before) || !after.NotAfter.After(before.NotAfter) {
+		t.Error("the old certificate is still served")
+	}
+}
