@@ -54,7 +54,7 @@ type behaviour struct {
 func Run(t *testing.T, f Factory) {
 	s := f(t)
 	t.Run("undisturbed", func(t *testing.T) {
-		for _, g := range []group{create, update, status, deletion, list, selectors, watch, patch, apply, dryRun, batch, concurrency, waist, subresources, informers} {
+		for _, g := range []group{create, update, status, deletion, list, selectors, watch, patch, apply, dryRun, batch, concurrency, waist, subresources, kinds, informers} {
 			t.Run(g.name, func(t *testing.T) {
 				t.Parallel()
 				for _, b := range g.tests {
