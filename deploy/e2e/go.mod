@@ -54,6 +54,7 @@ require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/jonboulle/clockwork v0.5.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
+	github.com/keelson/keelson/deploy v0.0.0
 	github.com/liggitt/tabwriter v0.0.0-20181228230101-89fcab3d43de // indirect
 	github.com/lithammer/dedent v1.1.0 // indirect
 	github.com/mitchellh/go-wordwrap v1.0.1 // indirect
@@ -139,3 +140,5 @@ replace github.com/keelson/keelson/proto => ../../proto
 replace github.com/keelson/keelson/proto/sdk => ../../proto/sdk
 
 tool go.etcd.io/etcd/server/v3
+
+replace github.com/keelson/keelson/deploy => ../

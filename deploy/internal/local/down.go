@@ -102,7 +102,7 @@ func (c *Config) cleanNode(ctx context.Context, n node) error {
 	}
 	var failed []error
 	if _, ok := runningPID(c.pidFile(n.Name, "containerd")); ok && exists(c.binary("kubelet")) {
-		failed = append(failed, run(append([]string{c.binary("kubelet"), "--cleanup"}, c.kubeletFlags(n)...)))
+		failed = append(failed, run(append([]string{c.binary("kubelet"), "--cleanup", "--server", "unused:1", "--metrics-bind-address", "0"}, c.kubeletFlags(n)...)))
 	}
 	if exists(c.binary("proxy")) {
 		failed = append(failed, run([]string{c.binary("proxy"), "cleanup"}))

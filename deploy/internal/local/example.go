@@ -13,7 +13,6 @@ import (
 	"time"
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
-	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 
 	"github.com/keelson/keelson/deploy/internal/apply"
 	"github.com/keelson/keelson/deploy/internal/image"
@@ -54,7 +53,7 @@ func (c *Config) runExample(ctx context.Context, conn *client.Conn) error {
 	if err != nil {
 		return fmt.Errorf("shop.yaml: %w", err)
 	}
-	if err := apply.Apply(ctx, resourcev1.NewResourceServiceClient(conn.Raw()), "keelson-local", objects); err != nil {
+	if err := apply.Apply(ctx, conn.Waist(), "keelson-local", objects); err != nil {
 		return err
 	}
 	service, err := client.For[*corev1.Service](conn).Get(ctx, "shop", "web")
