@@ -26,46 +26,53 @@ func (c Change) Empty() bool { return c.Set.Empty() && c.Removed.Empty() }
 // comparing the objects' JSON.
 func Diff(old, obj protoreflect.Message) Change {
 	c := Change{Set: fieldpath.NewSet(), Removed: fieldpath.NewSet()}
-	d := differ{}
-	root := &node{set: c.Set, removed: c.Removed}
+	d := differ{places: make([]place, 1, 16)}
+	d.places[0] = place{set: c.Set, removed: c.Removed}
 	if old == nil {
 		// A new object is compared with an empty one, in which embedded messages exist.
 		old = obj.Type().Zero()
 	}
-	d.fields(shape.Of(obj.Descriptor()), old, obj, root)
+	d.fields(shape.Of(obj.Descriptor()), old, obj)
 	return c
 }
 
-// node is a place in the two result sets; the sets are made only once there is something to put in.
-type node struct {
-	parent       *node
-	pe           fieldpath.PathElement
+// differ walks two messages. It keeps the place where it is as a stack, and makes the sets of a place only once there is
+// something to put in: mostly there is nothing.
+type differ struct {
+	places []place
+	depth  int
+}
+
+type place struct {
+	pe fieldpath.PathElement
+	// sets at this place; nil until they are needed
 	set, removed *fieldpath.Set
 }
 
-func (n *node) added() *fieldpath.Set {
-	if n.set == nil {
-		n.set = n.parent.added().Children.Descend(n.pe)
-	}
-	return n.set
-}
+func (d *differ) push(pe fieldpath.PathElement) { d.places = append(d.places, place{pe: pe}) }
 
-func (n *node) gone() *fieldpath.Set {
-	if n.removed == nil {
-		n.removed = n.parent.gone().Children.Descend(n.pe)
-	}
-	return n.removed
-}
+func (d *differ) pop() { d.places = d.places[:len(d.places)-1] }
 
-func (n *node) mark(added bool) {
-	if added {
-		n.parent.added().Members.Insert(n.pe)
-	} else {
-		n.parent.gone().Members.Insert(n.pe)
+// mark adds the present place to a set.
+func (d *differ) mark(added bool) {
+	last := len(d.places) - 1
+	at := d.places[0].set
+	if !added {
+		at = d.places[0].removed
 	}
+	for i := 1; i < last; i++ {
+		p := &d.places[i]
+		below := &p.set
+		if !added {
+			below = &p.removed
+		}
+		if *below == nil {
+			*below = at.Children.Descend(p.pe)
+		}
+		at = *below
+	}
+	at.Members.Insert(d.places[last].pe)
 }
-
-type differ struct{ depth int }
 
 // serverFields are the fields of ObjectMeta that nobody owns.
 var serverFields = map[string]bool{
@@ -73,7 +80,7 @@ var serverFields = map[string]bool{
 	"managedFields": true, "resourceVersion": true,
 }
 
-func (d *differ) fields(m *shape.Message, old, obj protoreflect.Message, at *node) {
+func (d *differ) fields(m *shape.Message, old, obj protoreflect.Message) {
 	// The fields of an object's own metadata are one level down; templates have metadata further below.
 	d.depth++
 	defer func() { d.depth-- }()
@@ -89,7 +96,7 @@ func (d *differ) fields(m *shape.Message, old, obj protoreflect.Message, at *nod
 		if obj != nil {
 			after = f.Holder(obj)
 		}
-		d.field(f, before, after, at)
+		d.field(f, before, after)
 	}
 }
 
@@ -104,19 +111,19 @@ func present(f *shape.Field, m protoreflect.Message) (inJSON, set bool) {
 	return f.Options.GetEmit() != optionsv1.Emit_EMIT_UNSPECIFIED, false
 }
 
-func (d *differ) field(f *shape.Field, old, obj protoreflect.Message, at *node) {
+func (d *differ) field(f *shape.Field, old, obj protoreflect.Message) {
 	was, wasSet := present(f, old)
 	is, isSet := present(f, obj)
 	if !was && !is || was && is && !wasSet && !isSet {
 		return
 	}
-	name := f.Name
-	n := &node{parent: at, pe: fieldpath.PathElement{FieldName: &name}}
+	d.push(fieldpath.PathElement{FieldName: &f.Name})
+	defer d.pop()
 	switch {
 	case f.Desc.IsMap():
-		d.maps(f, get(f, old, wasSet), get(f, obj, isSet), was, is, n)
+		d.maps(f, get(f, old, wasSet), get(f, obj, isSet), was, is)
 	case f.Desc.IsList():
-		d.lists(f, get(f, old, wasSet), get(f, obj, isSet), was, is, n)
+		d.lists(f, get(f, old, wasSet), get(f, obj, isSet), was, is)
 	case f.Elem != nil && granular(f):
 		var a, b protoreflect.Message
 		if wasSet || was && f.Embedded() {
@@ -125,14 +132,17 @@ func (d *differ) field(f *shape.Field, old, obj protoreflect.Message, at *node) 
 		if isSet || is && f.Embedded() {
 			b = obj.Get(f.Desc).Message()
 		}
-		d.fields(f.Elem, a, b, n)
+		if a != nil && b != nil && a.Interface() == b.Interface() {
+			return // the same message, shared by both
+		}
+		d.fields(f.Elem, a, b)
 		if was != is {
-			n.mark(is)
+			d.mark(is)
 		}
 	case was != is:
-		n.mark(is)
+		d.mark(is)
 	case wasSet != isSet && f.Desc.HasPresence() && !f.Embedded() || !equal(f, obj, old):
-		n.mark(true)
+		d.mark(true)
 	}
 }
 
@@ -156,10 +166,10 @@ func get(f *shape.Field, m protoreflect.Message, set bool) protoreflect.Value {
 	return m.Get(f.Desc)
 }
 
-func (d *differ) maps(f *shape.Field, old, obj protoreflect.Value, was, is bool, n *node) {
+func (d *differ) maps(f *shape.Field, old, obj protoreflect.Value, was, is bool) {
 	if was == is && f.Options.GetMapType() == "atomic" {
 		if !old.IsValid() || !obj.IsValid() || !old.Equal(obj) {
-			n.mark(true)
+			d.mark(true)
 		}
 		return
 	}
@@ -177,7 +187,9 @@ func (d *differ) maps(f *shape.Field, old, obj protoreflect.Value, was, is bool,
 					return true
 				}
 				key := k.String()
-				(&node{parent: n, pe: fieldpath.PathElement{FieldName: &key}}).mark(added)
+				d.push(fieldpath.PathElement{FieldName: &key})
+				d.mark(added)
+				d.pop()
 				return true
 			})
 		}
@@ -185,63 +197,87 @@ func (d *differ) maps(f *shape.Field, old, obj protoreflect.Value, was, is bool,
 		each(obj, old, true)
 	}
 	if was != is {
-		n.mark(is)
+		d.mark(is)
 	}
 }
 
-func (d *differ) lists(f *shape.Field, old, obj protoreflect.Value, was, is bool, n *node) {
-	kind := f.Options.GetListType()
-	if kind != "set" && kind != "map" {
+func (d *differ) lists(f *shape.Field, old, obj protoreflect.Value, was, is bool) {
+	if !associative(f) {
 		if was != is {
-			n.mark(is)
+			d.mark(is)
 		} else if !old.IsValid() || !obj.IsValid() || !old.Equal(obj) {
-			n.mark(true)
+			d.mark(true)
 		}
+		return
+	}
+	if was && is && old.IsValid() && obj.IsValid() && sameList(f, old.List(), obj.List()) {
 		return
 	}
 	a, b := items(f, old), items(f, obj)
 	for _, key := range b.order {
-		d.item(f, n, b.pe[key], a.values[key], b.values[key])
+		d.item(f, b.pe[key], a.values[key], b.values[key])
 	}
 	for _, key := range a.order {
 		if b.values[key] == nil {
-			d.item(f, n, a.pe[key], a.values[key], nil)
+			d.item(f, a.pe[key], a.values[key], nil)
 		}
 	}
 	if was != is {
-		n.mark(is)
+		d.mark(is)
 	}
 }
 
 // item compares the items of one key; mostly there is one on each side. Several with the same key, which some lists
 // allow, are one value.
-func (d *differ) item(f *shape.Field, parent *node, pe fieldpath.PathElement, old, obj []protoreflect.Value) {
-	n := &node{parent: parent, pe: pe}
+func (d *differ) item(f *shape.Field, pe fieldpath.PathElement, old, obj []protoreflect.Value) {
+	d.push(pe)
+	d.items(f, old, obj)
+	d.pop()
+}
+
+func (d *differ) items(f *shape.Field, old, obj []protoreflect.Value) {
 	switch {
 	case len(old) > 1 && len(obj) > 1:
 		if !slices.EqualFunc(old, obj, func(a, b protoreflect.Value) bool { return a.Equal(b) }) {
-			n.mark(true)
+			d.mark(true)
 		}
 	case len(old) > 1:
 		if len(obj) == 1 {
-			d.item(f, parent, pe, nil, obj)
+			d.items(f, nil, obj)
 		}
-		n.mark(false)
+		d.mark(false)
 	case len(obj) > 1:
 		if len(old) == 1 {
-			d.item(f, parent, pe, old, nil)
+			d.items(f, old, nil)
 		}
-		n.mark(true)
+		d.mark(true)
 	default:
 		if granular(f) {
-			d.fields(f.Elem, message(old), message(obj), n)
+			d.fields(f.Elem, message(old), message(obj))
 		} else if len(old) == 1 && len(obj) == 1 && !old[0].Equal(obj[0]) {
-			n.mark(true)
+			d.mark(true)
 		}
 		if len(old) != len(obj) {
-			n.mark(len(obj) == 1)
+			d.mark(len(obj) == 1)
 		}
 	}
+}
+
+// sameList tells whether nothing changed in a list: the common case, for which no index is made.
+func sameList(f *shape.Field, a, b protoreflect.List) bool {
+	if a.Len() != b.Len() {
+		return false
+	}
+	for i := range a.Len() {
+		if f.Elem != nil {
+			if x, y := a.Get(i).Message(), b.Get(i).Message(); x.Interface() != y.Interface() && !shape.Equal(x, y) {
+				return false
+			}
+		} else if !a.Get(i).Equal(b.Get(i)) {
+			return false
+		}
+	}
+	return true
 }
 
 func message(v []protoreflect.Value) protoreflect.Message {

@@ -71,6 +71,15 @@ func TestDiffIsThatOfStructuredMergeDiff(t *testing.T) {
 					got := Diff(o, obj.ProtoReflect())
 					report(t, what+": set", want.Set, got.Set)
 					report(t, what+": removed", want.Removed, got.Removed)
+					if old == nil {
+						raw, err := got.Set.ToJSON()
+						if err != nil {
+							t.Fatal(err)
+						}
+						if written := string(appendCreated(nil, obj.ProtoReflect())); written != string(raw) {
+							t.Errorf("written:\n%s\nwant:\n%s", written, raw)
+						}
+					}
 				}
 				check("create", nil, a)
 				check("update", a, b)

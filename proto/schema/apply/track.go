@@ -42,16 +42,18 @@ func Track(k *schema.Kind, live, obj proto.Message, w Writer) error {
 	}
 	entries := current(liveMeta, meta, w.Subresource != "")
 	meta.ManagedFields = nil
+	if len(entries) == 0 {
+		if live == nil {
+			create(k, meta, obj, w)
+		}
+		// Else tracking of this object has ended: somebody reset its managed fields.
+		return nil
+	}
 	var old protoreflect.Message
 	if live != nil {
 		old = live.ProtoReflect()
 	}
-	change := Diff(old, obj.ProtoReflect())
-	if live != nil && len(entries) == 0 {
-		// Tracking of this object has ended: somebody reset its managed fields.
-		return nil
-	}
-	if !change.Empty() {
+	if change := Diff(old, obj.ProtoReflect()); !change.Empty() {
 		var err error
 		if entries, err = update(entries, change, k.APIVersion(), w); err != nil {
 			return err
@@ -63,6 +65,16 @@ func Track(k *schema.Kind, live, obj proto.Message, w Writer) error {
 	}
 	meta.ManagedFields = list
 	return nil
+}
+
+// create gives everything in a new object to the writer.
+func create(k *schema.Kind, meta *metav1.ObjectMeta, obj proto.Message, w Writer) {
+	raw := appendCreated(nil, obj.ProtoReflect())
+	if len(raw) <= len("{}") {
+		return
+	}
+	meta.ManagedFields = []*metav1.ManagedFieldsEntry{{Manager: w.name(), Operation: OperationUpdate, ApiVersion: k.APIVersion(),
+		Time: seconds(w.Now), FieldsType: fieldsV1, FieldsV1: &metav1.FieldsV1{Raw: raw}, Subresource: w.Subresource}}
 }
 
 // current returns the entries to go on with.

@@ -5,6 +5,8 @@
 package shape
 
 import (
+	"slices"
+	"strings"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -22,6 +24,8 @@ type Message struct {
 	Atomic bool
 	// Fields in the order of their numbers, inlined ones in the place of their parent.
 	Fields []*Field
+	// Sorted has the fields by name.
+	Sorted []*Field
 
 	byName map[string]*Field
 }
@@ -58,6 +62,7 @@ func of(md protoreflect.MessageDescriptor) *Message {
 	m := &Message{Desc: md, Form: FormOf(md), Atomic: atomic(md), byName: map[string]*Field{}}
 	messages[md.FullName()] = m // before the fields: messages may be recursive
 	m.add(md, nil)
+	m.Sorted = slices.SortedStableFunc(slices.Values(m.Fields), func(a, b *Field) int { return strings.Compare(a.Name, b.Name) })
 	for _, f := range m.Fields {
 		if _, taken := m.byName[f.Name]; !taken {
 			m.byName[f.Name] = f

@@ -1,6 +1,8 @@
 package apps
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -107,22 +109,31 @@ func deploymentStatus(d, _ *appsv1.Deployment) rule.ErrorList {
 	errs := nonNegative(at, map[string]int64{"observedGeneration": s.GetObservedGeneration(), "replicas": int64(s.GetReplicas()),
 		"updatedReplicas": int64(s.GetUpdatedReplicas()), "readyReplicas": int64(s.GetReadyReplicas()),
 		"availableReplicas": int64(s.GetAvailableReplicas()), "unavailableReplicas": int64(s.GetUnavailableReplicas())})
-	for name, n := range map[string]int32{"updatedReplicas": s.GetUpdatedReplicas(), "readyReplicas": s.GetReadyReplicas(), "availableReplicas": s.GetAvailableReplicas()} {
-		if n > s.GetReplicas() {
-			errs = append(errs, field.Invalid(at.Child(name), n, "cannot be greater than status.replicas"))
+	return append(errs, counts(at, s.GetReplicas(), s.GetReadyReplicas(), s.GetAvailableReplicas(), "updatedReplicas", s.GetUpdatedReplicas())...)
+}
+
+// counts checks that no number of pods is greater than that of those it is a part of.
+func counts(at *rule.Path, all, ready, available int32, name string, n int32) rule.ErrorList {
+	var errs rule.ErrorList
+	for _, c := range []struct {
+		name string
+		n    int32
+	}{{name, n}, {"readyReplicas", ready}, {"availableReplicas", available}} {
+		if c.n > all {
+			errs = append(errs, field.Invalid(at.Child(c.name), c.n, "cannot be greater than status.replicas"))
 		}
 	}
-	if s.GetAvailableReplicas() > s.GetReadyReplicas() {
-		errs = append(errs, field.Invalid(at.Child("availableReplicas"), s.GetAvailableReplicas(), "cannot be greater than readyReplicas"))
+	if available > ready {
+		errs = append(errs, field.Invalid(at.Child("availableReplicas"), available, "cannot be greater than readyReplicas"))
 	}
 	return errs
 }
 
 func nonNegative(at *rule.Path, values map[string]int64) rule.ErrorList {
 	var errs rule.ErrorList
-	for name, n := range values {
-		if n < 0 {
-			errs = append(errs, field.Invalid(at.Child(name), n, validation.IsNegativeErrorMsg))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if values[name] < 0 {
+			errs = append(errs, field.Invalid(at.Child(name), values[name], validation.IsNegativeErrorMsg))
 		}
 	}
 	return errs
@@ -137,13 +148,5 @@ func replicaSetStatus(r, _ *appsv1.ReplicaSet) rule.ErrorList {
 	errs := nonNegative(at, map[string]int64{"observedGeneration": s.GetObservedGeneration(), "replicas": int64(s.GetReplicas()),
 		"readyReplicas": int64(s.GetReadyReplicas()), "availableReplicas": int64(s.GetAvailableReplicas()),
 		"fullyLabeledReplicas": int64(s.GetFullyLabeledReplicas())})
-	for name, n := range map[string]int32{"fullyLabeledReplicas": s.GetFullyLabeledReplicas(), "readyReplicas": s.GetReadyReplicas(), "availableReplicas": s.GetAvailableReplicas()} {
-		if n > s.GetReplicas() {
-			errs = append(errs, field.Invalid(at.Child(name), n, "cannot be greater than status.replicas"))
-		}
-	}
-	if s.GetAvailableReplicas() > s.GetReadyReplicas() {
-		errs = append(errs, field.Invalid(at.Child("availableReplicas"), s.GetAvailableReplicas(), "cannot be greater than readyReplicas"))
-	}
-	return errs
+	return append(errs, counts(at, s.GetReplicas(), s.GetReadyReplicas(), s.GetAvailableReplicas(), "fullyLabeledReplicas", s.GetFullyLabeledReplicas())...)
 }
