@@ -24,6 +24,7 @@ import (
 	"github.com/keelson/keelson/kubelet/internal/podspec"
 	"github.com/keelson/keelson/kubelet/internal/runtime"
 	"github.com/keelson/keelson/kubelet/internal/runtime/containerd"
+	"github.com/keelson/keelson/kubelet/internal/runtime/fake"
 	"github.com/keelson/keelson/kubelet/internal/tunnel"
 	"github.com/keelson/keelson/kubelet/internal/volumes"
 )
@@ -129,6 +130,9 @@ func assemble(cfg Config, conn *client.Conn) (*kubelet, error) {
 }
 
 func newRuntime(cfg Config, net *network.Network) (runtime.Runtime, error) {
+	if cfg.Runtime == "fake" {
+		return fake.New(fake.Options{}), nil
+	}
 	return containerd.New(containerd.Config{
 		Address: cfg.Containerd, Node: cfg.NodeName, StateDir: filepath.Join(cfg.RootDir, "run"), Holder: cfg.Holder,
 		RegistryConfigDir: cfg.RegistryConfigDir, LogLimits: logs.DefaultLimits, Network: net, Logger: cfg.Logger.Named("containerd"),

@@ -61,9 +61,11 @@ func (a *actor) startContainer(c *container) {
 		if a.ctx.Err() != nil {
 			return
 		}
+		// Looked at here: by the time the actor reads it, this goroutine's own end has cancelled ctx.
+		cancelled := ctx.Err() != nil
 		a.post(func() {
 			c.busy = false
-			if failure != nil && ctx.Err() == nil {
+			if failure != nil && !cancelled {
 				a.startFailed(c, failure)
 			}
 		})

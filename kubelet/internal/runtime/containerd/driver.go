@@ -17,6 +17,7 @@ import (
 	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
+	containerdlog "github.com/containerd/log"
 	"github.com/keelson/keelson/kubelet/internal/logs"
 	"github.com/keelson/keelson/kubelet/internal/runtime"
 	"github.com/keelson/keelson/kubelet/internal/sandbox"
@@ -84,6 +85,10 @@ var _ runtime.Runtime = (*Driver)(nil)
 
 // New connects to containerd. It does not wait for the daemon: calls fail while it is away.
 func New(cfg Config) (*Driver, error) {
+	// The client library's own log repeats what errors tell.
+	if err := containerdlog.SetLevel("error"); err != nil {
+		return nil, err
+	}
 	c, err := client.New(cfg.Address, client.WithDefaultNamespace(Namespace),
 		// A containerd that is being restarted is waited for, within each call's own deadline.
 		client.WithExtraDialOpts([]grpc.DialOption{grpc.WithDefaultCallOptions(grpc.WaitForReady(true))}))
