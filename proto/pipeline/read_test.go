@@ -13,6 +13,7 @@ import (
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 	"github.com/keelson/keelson/proto/pipeline"
+	"github.com/keelson/keelson/proto/pipeline/store/memory"
 )
 
 func labelled(name, value string) *corev1.ConfigMap {
@@ -243,5 +244,24 @@ func TestWatchEndsInTime(t *testing.T) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A watch goes on after the server has been started again, without listing.
+func TestWatchResumesOnANewServer(t *testing.T) {
+	st := memory.New()
+	t.Cleanup(func() { st.Close() })
+	shared := func(c *pipeline.Config) { c.Store = st }
+	h := start(t, shared)
+	first := h.mustCreate(ref("", "configmaps", "default", ""), labelled("a", "x"))
+	h.mustCreate(ref("", "configmaps", "default", ""), labelled("b", "x"))
+	h.delete(ref("", "configmaps", "default", "a"), nil)
+	h.s.Close()
+	again := start(t, shared)
+	sel := selection("", "configmaps", "")
+	sel.LabelSelector = "l=x"
+	w := again.watch(&resourcev1.WatchOpen{Selection: sel, ResourceVersion: strconv.FormatInt(first.Revision, 10)})
+	if diff := cmp.Diff([]string{"ADDED b", "DELETED a"}, again.events(w, 2)); diff != "" {
+		t.Fatal(diff)
 	}
 }

@@ -20,6 +20,9 @@ const Root = "/registry/"
 // loadPage is how many keys one read of the initial load asks for.
 const loadPage = 2000
 
+// startHistory is how many changes before its start a cache can resume watches from.
+const startHistory = 5000
+
 // bookmarkEvery is how often watchers that allow bookmarks get one without asking: often enough that a client which
 // resumes finds its revision still in the history of recent changes.
 const bookmarkEvery = 30 * time.Second
@@ -84,15 +87,35 @@ func (c *Cache) Collection(k *schema.Kind) *Collection { return c.byPath[k.Stora
 // Start loads everything and follows the store from there until Close. The context bounds the loading.
 func (c *Cache) Start(ctx context.Context) error {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	rev, err := c.load(ctx)
+	now, err := c.cfg.Store.Revision(ctx)
+	if err != nil {
+		c.cancel()
+		return err
+	}
+	from, err := c.loadPast(ctx, now)
 	if err != nil {
 		c.cancel()
 		return err
 	}
 	c.wg.Add(2)
-	go func() { defer c.wg.Done(); c.follow(rev) }()
+	go func() { defer c.wg.Done(); c.follow(from) }()
 	go func() { defer c.wg.Done(); c.bookmarks() }()
+	if err := c.WaitFor(ctx, now); err != nil {
+		c.Close()
+		return err
+	}
 	return nil
+}
+
+// loadPast reads the state of some changes ago, as far back as the store's history allows. Following the store from
+// there fills the recent changes, so that the clients of a server that was started again resume where they were.
+func (c *Cache) loadPast(ctx context.Context, now int64) (from int64, err error) {
+	for _, back := range []int64{startHistory, startHistory / 10} {
+		if from, err = c.load(ctx, max(now-back, 1)); !errors.Is(err, store.ErrCompacted) {
+			return from, err
+		}
+	}
+	return c.load(ctx, 0)
 }
 
 // Close ends all watchers and waits for the cache's goroutines.
@@ -119,10 +142,10 @@ func (c *Cache) WaitFor(ctx context.Context, revision int64) error {
 	return c.progress.wait(ctx, revision)
 }
 
-// load reads the whole store at one revision into the collections.
-func (c *Cache) load(ctx context.Context) (int64, error) {
+// load reads the whole store at one revision, 0 is the current one, into the collections.
+func (c *Cache) load(ctx context.Context, revision int64) (int64, error) {
 	trees := map[*Collection]*loading{}
-	r := store.Range{Prefix: Root, Limit: loadPage}
+	r := store.Range{Prefix: Root, Limit: loadPage, Revision: revision}
 	for {
 		page, err := c.cfg.Store.List(ctx, r)
 		if err != nil {
@@ -171,7 +194,7 @@ func (c *Cache) follow(from int64) {
 		}
 		c.cfg.Logger.Warn("watch of the store ended; reading everything again", zap.Error(err))
 		for backoff := 50 * time.Millisecond; c.ctx.Err() == nil; backoff = min(2*backoff, 5*time.Second) {
-			if from, err = c.load(c.ctx); err == nil {
+			if from, err = c.load(c.ctx, 0); err == nil {
 				break
 			}
 			c.cfg.Logger.Error("the store cannot be read", zap.Error(err), zap.Duration("again in", backoff))
