@@ -24,8 +24,10 @@ const (
 )
 
 type MutatingAdmissionPolicy struct {
-	state         protoimpl.MessageState       `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta               `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
 	Spec          *MutatingAdmissionPolicySpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -719,9 +721,12 @@ func (x *MatchCondition) GetExpression() string {
 	return ""
 }
 
+// MutatingAdmissionPolicyList is a list of objects of the kind MutatingAdmissionPolicy.
 type MutatingAdmissionPolicyList struct {
-	state         protoimpl.MessageState     `protogen:"open.v1"`
-	Metadata      *v1.ListMeta               `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
 	Items         []*MutatingAdmissionPolicy `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -24,8 +24,10 @@ const (
 )
 
 type MutatingAdmissionPolicyBinding struct {
-	state         protoimpl.MessageState              `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta                      `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
 	Spec          *MutatingAdmissionPolicyBindingSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -203,9 +205,12 @@ func (x *ParamRef) GetParameterNotFoundAction() string {
 	return ""
 }
 
+// MutatingAdmissionPolicyBindingList is a list of objects of the kind MutatingAdmissionPolicyBinding.
 type MutatingAdmissionPolicyBindingList struct {
-	state         protoimpl.MessageState            `protogen:"open.v1"`
-	Metadata      *v1.ListMeta                      `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
 	Items         []*MutatingAdmissionPolicyBinding `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -24,9 +24,10 @@ const (
 )
 
 type MutatingWebhookConfiguration struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Webhooks      []*MutatingWebhook     `protobuf:"bytes,2,rep,name=Webhooks,json=webhooks,proto3" json:"Webhooks,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata      *v1.ObjectMeta     `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Webhooks      []*MutatingWebhook `protobuf:"bytes,2,rep,name=Webhooks,json=webhooks,proto3" json:"Webhooks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -335,9 +336,12 @@ func (x *ServiceReference) GetPort() int32 {
 	return 0
 }
 
+// MutatingWebhookConfigurationList is a list of objects of the kind MutatingWebhookConfiguration.
 type MutatingWebhookConfigurationList struct {
-	state         protoimpl.MessageState          `protogen:"open.v1"`
-	Metadata      *v1.ListMeta                    `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
 	Items         []*MutatingWebhookConfiguration `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

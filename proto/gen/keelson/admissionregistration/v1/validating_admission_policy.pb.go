@@ -24,9 +24,12 @@ const (
 )
 
 type ValidatingAdmissionPolicy struct {
-	state         protoimpl.MessageState           `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta                   `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *ValidatingAdmissionPolicySpec   `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
+	Spec *ValidatingAdmissionPolicySpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// The observed state, set by the system.
 	Status        *ValidatingAdmissionPolicyStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -451,9 +454,12 @@ func (x *ExpressionWarning) GetWarning() string {
 	return ""
 }
 
+// ValidatingAdmissionPolicyList is a list of objects of the kind ValidatingAdmissionPolicy.
 type ValidatingAdmissionPolicyList struct {
-	state         protoimpl.MessageState       `protogen:"open.v1"`
-	Metadata      *v1.ListMeta                 `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
 	Items         []*ValidatingAdmissionPolicy `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

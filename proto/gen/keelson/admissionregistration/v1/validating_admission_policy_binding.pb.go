@@ -24,8 +24,10 @@ const (
 )
 
 type ValidatingAdmissionPolicyBinding struct {
-	state         protoimpl.MessageState                `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta                        `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
 	Spec          *ValidatingAdmissionPolicyBindingSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -143,9 +145,12 @@ func (x *ValidatingAdmissionPolicyBindingSpec) GetValidationActions() []string {
 	return nil
 }
 
+// ValidatingAdmissionPolicyBindingList is a list of objects of the kind ValidatingAdmissionPolicyBinding.
 type ValidatingAdmissionPolicyBindingList struct {
-	state         protoimpl.MessageState              `protogen:"open.v1"`
-	Metadata      *v1.ListMeta                        `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
 	Items         []*ValidatingAdmissionPolicyBinding `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

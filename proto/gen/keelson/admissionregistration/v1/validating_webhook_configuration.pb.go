@@ -24,9 +24,10 @@ const (
 )
 
 type ValidatingWebhookConfiguration struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Webhooks      []*ValidatingWebhook   `protobuf:"bytes,2,rep,name=Webhooks,json=webhooks,proto3" json:"Webhooks,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata      *v1.ObjectMeta       `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Webhooks      []*ValidatingWebhook `protobuf:"bytes,2,rep,name=Webhooks,json=webhooks,proto3" json:"Webhooks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -199,9 +200,12 @@ func (x *ValidatingWebhook) GetMatchConditions() []*MatchCondition {
 	return nil
 }
 
+// ValidatingWebhookConfigurationList is a list of objects of the kind ValidatingWebhookConfiguration.
 type ValidatingWebhookConfigurationList struct {
-	state         protoimpl.MessageState            `protogen:"open.v1"`
-	Metadata      *v1.ListMeta                      `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
 	Items         []*ValidatingWebhookConfiguration `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -24,9 +24,12 @@ const (
 )
 
 type CustomResourceDefinition struct {
-	state         protoimpl.MessageState          `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta                  `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *CustomResourceDefinitionSpec   `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
+	Spec *CustomResourceDefinitionSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// The observed state, set by the system.
 	Status        *CustomResourceDefinitionStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1704,13 +1707,18 @@ func (x *CustomResourceDefinitionStatus) GetObservedGeneration() int64 {
 }
 
 type CustomResourceDefinitionCondition struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Type               string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Status             string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	LastTransitionTime *v1.Time               `protobuf:"bytes,3,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
-	Reason             string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message            string                 `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
-	ObservedGeneration int64                  `protobuf:"varint,6,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Type of the condition.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// True, False or Unknown.
+	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	// When the status last changed.
+	LastTransitionTime *v1.Time `protobuf:"bytes,3,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
+	// Why, in one CamelCase word.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Why, for people.
+	Message            string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
+	ObservedGeneration int64  `protobuf:"varint,6,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -1787,9 +1795,12 @@ func (x *CustomResourceDefinitionCondition) GetObservedGeneration() int64 {
 	return 0
 }
 
+// CustomResourceDefinitionList is a list of objects of the kind CustomResourceDefinition.
 type CustomResourceDefinitionList struct {
-	state         protoimpl.MessageState      `protogen:"open.v1"`
-	Metadata      *v1.ListMeta                `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
 	Items         []*CustomResourceDefinition `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -24,11 +24,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Deployment keeps a number of pods running and replaces them step by step when their template changes.
 type Deployment struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *DeploymentSpec        `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
-	Status        *DeploymentStatus      `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
+	Spec *DeploymentSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// The observed state, set by the system.
+	Status        *DeploymentStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -84,16 +88,25 @@ func (x *Deployment) GetStatus() *DeploymentStatus {
 	return nil
 }
 
+// DeploymentSpec is the desired state of a deployment.
 type DeploymentSpec struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	Replicas                *int32                 `protobuf:"varint,1,opt,name=replicas,proto3,oneof" json:"replicas,omitempty"`
-	Selector                *v1.LabelSelector      `protobuf:"bytes,2,opt,name=selector,proto3" json:"selector,omitempty"`
-	Template                *v11.PodTemplateSpec   `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
-	Strategy                *DeploymentStrategy    `protobuf:"bytes,4,opt,name=strategy,proto3" json:"strategy,omitempty"`
-	MinReadySeconds         int32                  `protobuf:"varint,5,opt,name=minReadySeconds,proto3" json:"minReadySeconds,omitempty"`
-	RevisionHistoryLimit    *int32                 `protobuf:"varint,6,opt,name=revisionHistoryLimit,proto3,oneof" json:"revisionHistoryLimit,omitempty"`
-	Paused                  bool                   `protobuf:"varint,7,opt,name=paused,proto3" json:"paused,omitempty"`
-	ProgressDeadlineSeconds *int32                 `protobuf:"varint,9,opt,name=progressDeadlineSeconds,proto3,oneof" json:"progressDeadlineSeconds,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many pods there should be; by default 1.
+	Replicas *int32 `protobuf:"varint,1,opt,name=replicas,proto3,oneof" json:"replicas,omitempty"`
+	// Labels of the pods, which those of the template must match. It cannot be changed.
+	Selector *v1.LabelSelector `protobuf:"bytes,2,opt,name=selector,proto3" json:"selector,omitempty"`
+	// What the pods are made from. Its restart policy is Always.
+	Template *v11.PodTemplateSpec `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
+	// How pods are replaced by new ones.
+	Strategy *DeploymentStrategy `protobuf:"bytes,4,opt,name=strategy,proto3" json:"strategy,omitempty"`
+	// Seconds that a new pod must be ready for to count as available.
+	MinReadySeconds int32 `protobuf:"varint,5,opt,name=minReadySeconds,proto3" json:"minReadySeconds,omitempty"`
+	// How many old ReplicaSets are kept to go back to; by default 10.
+	RevisionHistoryLimit *int32 `protobuf:"varint,6,opt,name=revisionHistoryLimit,proto3,oneof" json:"revisionHistoryLimit,omitempty"`
+	// True where changes of the template wait.
+	Paused bool `protobuf:"varint,7,opt,name=paused,proto3" json:"paused,omitempty"`
+	// Seconds without progress after which a rollout counts as failed; by default 600.
+	ProgressDeadlineSeconds *int32 `protobuf:"varint,9,opt,name=progressDeadlineSeconds,proto3,oneof" json:"progressDeadlineSeconds,omitempty"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
 }
@@ -184,9 +197,12 @@ func (x *DeploymentSpec) GetProgressDeadlineSeconds() int32 {
 	return 0
 }
 
+// DeploymentStrategy is how pods are replaced by new ones.
 type DeploymentStrategy struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	Type          string                   `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RollingUpdate (the default) replaces step by step, Recreate ends all old pods first.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Settings of RollingUpdate.
 	RollingUpdate *RollingUpdateDeployment `protobuf:"bytes,2,opt,name=rollingUpdate,proto3" json:"rollingUpdate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -236,12 +252,16 @@ func (x *DeploymentStrategy) GetRollingUpdate() *RollingUpdateDeployment {
 	return nil
 }
 
+// RollingUpdateDeployment is how fast pods are replaced.
 type RollingUpdateDeployment struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	MaxUnavailable *v1.IntOrString        `protobuf:"bytes,1,opt,name=maxUnavailable,proto3" json:"maxUnavailable,omitempty"`
-	MaxSurge       *v1.IntOrString        `protobuf:"bytes,2,opt,name=maxSurge,proto3" json:"maxSurge,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many of the desired pods may be missing meanwhile: a number, or a percentage, rounded down. By default 25%.
+	MaxUnavailable *v1.IntOrString `protobuf:"bytes,1,opt,name=maxUnavailable,proto3" json:"maxUnavailable,omitempty"`
+	// How many pods there may be above the desired number meanwhile: a number, or a percentage, rounded up. By default
+	// 25%.
+	MaxSurge      *v1.IntOrString `protobuf:"bytes,2,opt,name=maxSurge,proto3" json:"maxSurge,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RollingUpdateDeployment) Reset() {
@@ -288,19 +308,29 @@ func (x *RollingUpdateDeployment) GetMaxSurge() *v1.IntOrString {
 	return nil
 }
 
+// DeploymentStatus is the observed state of a deployment.
 type DeploymentStatus struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	ObservedGeneration  int64                  `protobuf:"varint,1,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
-	Replicas            int32                  `protobuf:"varint,2,opt,name=replicas,proto3" json:"replicas,omitempty"`
-	UpdatedReplicas     int32                  `protobuf:"varint,3,opt,name=updatedReplicas,proto3" json:"updatedReplicas,omitempty"`
-	ReadyReplicas       int32                  `protobuf:"varint,7,opt,name=readyReplicas,proto3" json:"readyReplicas,omitempty"`
-	AvailableReplicas   int32                  `protobuf:"varint,4,opt,name=availableReplicas,proto3" json:"availableReplicas,omitempty"`
-	UnavailableReplicas int32                  `protobuf:"varint,5,opt,name=unavailableReplicas,proto3" json:"unavailableReplicas,omitempty"`
-	TerminatingReplicas *int32                 `protobuf:"varint,9,opt,name=terminatingReplicas,proto3,oneof" json:"terminatingReplicas,omitempty"`
-	Conditions          []*DeploymentCondition `protobuf:"bytes,6,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	CollisionCount      *int32                 `protobuf:"varint,8,opt,name=collisionCount,proto3,oneof" json:"collisionCount,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The generation that the status is based on.
+	ObservedGeneration int64 `protobuf:"varint,1,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
+	// Pods that are there.
+	Replicas int32 `protobuf:"varint,2,opt,name=replicas,proto3" json:"replicas,omitempty"`
+	// Pods of the present template.
+	UpdatedReplicas int32 `protobuf:"varint,3,opt,name=updatedReplicas,proto3" json:"updatedReplicas,omitempty"`
+	// Pods that are ready.
+	ReadyReplicas int32 `protobuf:"varint,7,opt,name=readyReplicas,proto3" json:"readyReplicas,omitempty"`
+	// Pods that have been ready for minReadySeconds.
+	AvailableReplicas int32 `protobuf:"varint,4,opt,name=availableReplicas,proto3" json:"availableReplicas,omitempty"`
+	// Pods that are missing for all to be available.
+	UnavailableReplicas int32 `protobuf:"varint,5,opt,name=unavailableReplicas,proto3" json:"unavailableReplicas,omitempty"`
+	// Pods that are about to end.
+	TerminatingReplicas *int32 `protobuf:"varint,9,opt,name=terminatingReplicas,proto3,oneof" json:"terminatingReplicas,omitempty"`
+	// How the rollout is doing: Progressing, Available, ReplicaFailure.
+	Conditions []*DeploymentCondition `protobuf:"bytes,6,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	// How often the name of a new ReplicaSet was taken.
+	CollisionCount *int32 `protobuf:"varint,8,opt,name=collisionCount,proto3,oneof" json:"collisionCount,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *DeploymentStatus) Reset() {
@@ -396,16 +426,23 @@ func (x *DeploymentStatus) GetCollisionCount() int32 {
 	return 0
 }
 
+// DeploymentCondition is one aspect of a deployment's state.
 type DeploymentCondition struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Type               string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Status             string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	LastUpdateTime     *v1.Time               `protobuf:"bytes,6,opt,name=lastUpdateTime,proto3" json:"lastUpdateTime,omitempty"`
-	LastTransitionTime *v1.Time               `protobuf:"bytes,7,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
-	Reason             string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message            string                 `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Type of the condition.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// True, False or Unknown.
+	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	// When it was last reported.
+	LastUpdateTime *v1.Time `protobuf:"bytes,6,opt,name=lastUpdateTime,proto3" json:"lastUpdateTime,omitempty"`
+	// When the status last changed.
+	LastTransitionTime *v1.Time `protobuf:"bytes,7,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
+	// Why, in one CamelCase word.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Why, for people.
+	Message       string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeploymentCondition) Reset() {
@@ -480,10 +517,13 @@ func (x *DeploymentCondition) GetMessage() string {
 	return ""
 }
 
+// DeploymentList is a list of objects of the kind Deployment.
 type DeploymentList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*Deployment          `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*Deployment `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

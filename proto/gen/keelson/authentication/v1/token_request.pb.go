@@ -23,11 +23,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// TokenRequest asks for a token of a service account. It is created on the account's token subresource.
 type TokenRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *TokenRequestSpec      `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
-	Status        *TokenRequestStatus    `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
+	Spec *TokenRequestSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// The observed state, set by the system.
+	Status        *TokenRequestStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -83,14 +87,19 @@ func (x *TokenRequest) GetStatus() *TokenRequestStatus {
 	return nil
 }
 
+// TokenRequestSpec is the request.
 type TokenRequestSpec struct {
-	state             protoimpl.MessageState       `protogen:"open.v1"`
-	Audiences         []string                     `protobuf:"bytes,1,rep,name=audiences,proto3" json:"audiences,omitempty"`
-	ExpirationSeconds *int64                       `protobuf:"varint,4,opt,name=expirationSeconds,proto3,oneof" json:"expirationSeconds,omitempty"`
-	BoundObjectRef    *BoundObjectReference        `protobuf:"bytes,3,opt,name=boundObjectRef,proto3" json:"boundObjectRef,omitempty"`
-	Attestations      map[string]*AttestationValue `protobuf:"bytes,5,rep,name=attestations,proto3" json:"attestations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For whom the token is; by default the API server.
+	Audiences []string `protobuf:"bytes,1,rep,name=audiences,proto3" json:"audiences,omitempty"`
+	// Seconds that it is valid: at least 600, by default 3600.
+	ExpirationSeconds *int64 `protobuf:"varint,4,opt,name=expirationSeconds,proto3,oneof" json:"expirationSeconds,omitempty"`
+	// Object with whose life the token ends.
+	BoundObjectRef *BoundObjectReference `protobuf:"bytes,3,opt,name=boundObjectRef,proto3" json:"boundObjectRef,omitempty"`
+	// Facts that the token vouches for.
+	Attestations  map[string]*AttestationValue `protobuf:"bytes,5,rep,name=attestations,proto3" json:"attestations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TokenRequestSpec) Reset() {
@@ -151,12 +160,17 @@ func (x *TokenRequestSpec) GetAttestations() map[string]*AttestationValue {
 	return nil
 }
 
+// BoundObjectReference names the object that a token is bound to.
 type BoundObjectReference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	ApiVersion    string                 `protobuf:"bytes,2,opt,name=apiVersion,proto3" json:"apiVersion,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	UID           string                 `protobuf:"bytes,4,opt,name=uID,json=uid,proto3" json:"uID,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Kind of the object: Pod, Secret or Node.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// API version of the object.
+	ApiVersion string `protobuf:"bytes,2,opt,name=apiVersion,proto3" json:"apiVersion,omitempty"`
+	// Name of the object.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// UID of the object.
+	UID           string `protobuf:"bytes,4,opt,name=uID,json=uid,proto3" json:"uID,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -263,10 +277,13 @@ func (x *AttestationValue) GetItems() []string {
 	return nil
 }
 
+// TokenRequestStatus is the answer.
 type TokenRequestStatus struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	Token               string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	ExpirationTimestamp *v1.Time               `protobuf:"bytes,2,opt,name=expirationTimestamp,proto3" json:"expirationTimestamp,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The token.
+	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// Until when it is valid.
+	ExpirationTimestamp *v1.Time `protobuf:"bytes,2,opt,name=expirationTimestamp,proto3" json:"expirationTimestamp,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }

@@ -23,10 +23,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// LocalSubjectAccessReview asks whether a user may do something in one namespace.
 type LocalSubjectAccessReview struct {
-	state         protoimpl.MessageState     `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta             `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *SubjectAccessReviewSpec   `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
+	Spec *SubjectAccessReviewSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// The observed state, set by the system.
 	Status        *SubjectAccessReviewStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -83,16 +87,23 @@ func (x *LocalSubjectAccessReview) GetStatus() *SubjectAccessReviewStatus {
 	return nil
 }
 
+// SubjectAccessReviewSpec is the question: one of the two kinds of attributes, for a user or groups.
 type SubjectAccessReviewSpec struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	ResourceAttributes    *ResourceAttributes    `protobuf:"bytes,1,opt,name=resourceAttributes,proto3" json:"resourceAttributes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A request for a resource.
+	ResourceAttributes *ResourceAttributes `protobuf:"bytes,1,opt,name=resourceAttributes,proto3" json:"resourceAttributes,omitempty"`
+	// A request for another path.
 	NonResourceAttributes *NonResourceAttributes `protobuf:"bytes,2,opt,name=nonResourceAttributes,proto3" json:"nonResourceAttributes,omitempty"`
-	User                  string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
-	Groups                []string               `protobuf:"bytes,4,rep,name=groups,proto3" json:"groups,omitempty"`
-	Extra                 map[string]*ExtraValue `protobuf:"bytes,5,rep,name=extra,proto3" json:"extra,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Uid                   string                 `protobuf:"bytes,6,opt,name=uid,proto3" json:"uid,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// The user.
+	User string `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	// The user's groups.
+	Groups []string `protobuf:"bytes,4,rep,name=groups,proto3" json:"groups,omitempty"`
+	// What else the authenticator knows of the user.
+	Extra map[string]*ExtraValue `protobuf:"bytes,5,rep,name=extra,proto3" json:"extra,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The user's identifier.
+	Uid           string `protobuf:"bytes,6,opt,name=uid,proto3" json:"uid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SubjectAccessReviewSpec) Reset() {
@@ -167,16 +178,26 @@ func (x *SubjectAccessReviewSpec) GetUid() string {
 	return ""
 }
 
+// ResourceAttributes is a request for a resource.
 type ResourceAttributes struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	Namespace     string                   `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Verb          string                   `protobuf:"bytes,2,opt,name=verb,proto3" json:"verb,omitempty"`
-	Group         string                   `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
-	Version       string                   `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
-	Resource      string                   `protobuf:"bytes,5,opt,name=resource,proto3" json:"resource,omitempty"`
-	Subresource   string                   `protobuf:"bytes,6,opt,name=subresource,proto3" json:"subresource,omitempty"`
-	Name          string                   `protobuf:"bytes,7,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Namespace; empty is all, or none for cluster-scoped resources.
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// get, list, watch, create, update, patch, delete, deletecollection; "*" is all.
+	Verb string `protobuf:"bytes,2,opt,name=verb,proto3" json:"verb,omitempty"`
+	// API group; "*" is all.
+	Group string `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	// API version; "*" is all.
+	Version string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	// Resource: "pods"; "*" is all.
+	Resource string `protobuf:"bytes,5,opt,name=resource,proto3" json:"resource,omitempty"`
+	// Subresource: "log".
+	Subresource string `protobuf:"bytes,6,opt,name=subresource,proto3" json:"subresource,omitempty"`
+	// Name of the object; empty is all.
+	Name string `protobuf:"bytes,7,opt,name=name,proto3" json:"name,omitempty"`
+	// Restriction by fields.
 	FieldSelector *FieldSelectorAttributes `protobuf:"bytes,8,opt,name=fieldSelector,proto3" json:"fieldSelector,omitempty"`
+	// Restriction by labels.
 	LabelSelector *LabelSelectorAttributes `protobuf:"bytes,9,opt,name=labelSelector,proto3" json:"labelSelector,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -275,9 +296,12 @@ func (x *ResourceAttributes) GetLabelSelector() *LabelSelectorAttributes {
 	return nil
 }
 
+// FieldSelectorAttributes is a restriction by fields.
 type FieldSelectorAttributes struct {
-	state         protoimpl.MessageState         `protogen:"open.v1"`
-	RawSelector   string                         `protobuf:"bytes,1,opt,name=rawSelector,proto3" json:"rawSelector,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The selector as it stands in a request.
+	RawSelector string `protobuf:"bytes,1,opt,name=rawSelector,proto3" json:"rawSelector,omitempty"`
+	// The selector, parsed.
 	Requirements  []*v1.FieldSelectorRequirement `protobuf:"bytes,2,rep,name=requirements,proto3" json:"requirements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -327,9 +351,12 @@ func (x *FieldSelectorAttributes) GetRequirements() []*v1.FieldSelectorRequireme
 	return nil
 }
 
+// LabelSelectorAttributes is a restriction by labels.
 type LabelSelectorAttributes struct {
-	state         protoimpl.MessageState         `protogen:"open.v1"`
-	RawSelector   string                         `protobuf:"bytes,1,opt,name=rawSelector,proto3" json:"rawSelector,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The selector as it stands in a request.
+	RawSelector string `protobuf:"bytes,1,opt,name=rawSelector,proto3" json:"rawSelector,omitempty"`
+	// The selector, parsed.
 	Requirements  []*v1.LabelSelectorRequirement `protobuf:"bytes,2,rep,name=requirements,proto3" json:"requirements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -379,10 +406,13 @@ func (x *LabelSelectorAttributes) GetRequirements() []*v1.LabelSelectorRequireme
 	return nil
 }
 
+// NonResourceAttributes is a request for a path that is no resource.
 type NonResourceAttributes struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	Verb          string                 `protobuf:"bytes,2,opt,name=verb,proto3" json:"verb,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The path: "/healthz".
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// The HTTP method in lower case.
+	Verb          string `protobuf:"bytes,2,opt,name=verb,proto3" json:"verb,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -431,9 +461,11 @@ func (x *NonResourceAttributes) GetVerb() string {
 	return ""
 }
 
+// ExtraValue is a list of values.
 type ExtraValue struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Items         []string               `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The values.
+	Items         []string `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -475,12 +507,17 @@ func (x *ExtraValue) GetItems() []string {
 	return nil
 }
 
+// SubjectAccessReviewStatus is the answer.
 type SubjectAccessReviewStatus struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Allowed         bool                   `protobuf:"varint,1,opt,name=allowed,proto3" json:"allowed,omitempty"`
-	Denied          bool                   `protobuf:"varint,4,opt,name=denied,proto3" json:"denied,omitempty"`
-	Reason          string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	EvaluationError string                 `protobuf:"bytes,3,opt,name=evaluationError,proto3" json:"evaluationError,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True where it is allowed.
+	Allowed bool `protobuf:"varint,1,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// True where it is expressly denied.
+	Denied bool `protobuf:"varint,4,opt,name=denied,proto3" json:"denied,omitempty"`
+	// Why.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What went wrong in finding out; the answer may hold all the same.
+	EvaluationError string `protobuf:"bytes,3,opt,name=evaluationError,proto3" json:"evaluationError,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }

@@ -23,11 +23,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// SelfSubjectAccessReview asks whether the caller may do something.
 type SelfSubjectAccessReview struct {
-	state         protoimpl.MessageState       `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta               `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *SelfSubjectAccessReviewSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
-	Status        *SubjectAccessReviewStatus   `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
+	Spec *SelfSubjectAccessReviewSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// The observed state, set by the system.
+	Status        *SubjectAccessReviewStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -83,9 +87,12 @@ func (x *SelfSubjectAccessReview) GetStatus() *SubjectAccessReviewStatus {
 	return nil
 }
 
+// SelfSubjectAccessReviewSpec is the question: one of its fields.
 type SelfSubjectAccessReviewSpec struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	ResourceAttributes    *ResourceAttributes    `protobuf:"bytes,1,opt,name=resourceAttributes,proto3" json:"resourceAttributes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A request for a resource.
+	ResourceAttributes *ResourceAttributes `protobuf:"bytes,1,opt,name=resourceAttributes,proto3" json:"resourceAttributes,omitempty"`
+	// A request for another path.
 	NonResourceAttributes *NonResourceAttributes `protobuf:"bytes,2,opt,name=nonResourceAttributes,proto3" json:"nonResourceAttributes,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache

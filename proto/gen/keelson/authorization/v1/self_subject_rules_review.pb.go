@@ -23,11 +23,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// SelfSubjectRulesReview asks what the caller may do in a namespace.
 type SelfSubjectRulesReview struct {
-	state         protoimpl.MessageState      `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta              `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *SelfSubjectRulesReviewSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
-	Status        *SubjectRulesReviewStatus   `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
+	Spec *SelfSubjectRulesReviewSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// The observed state, set by the system.
+	Status        *SubjectRulesReviewStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -83,9 +87,11 @@ func (x *SelfSubjectRulesReview) GetStatus() *SubjectRulesReviewStatus {
 	return nil
 }
 
+// SelfSubjectRulesReviewSpec is the question.
 type SelfSubjectRulesReviewSpec struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The namespace.
+	Namespace     string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -127,14 +133,19 @@ func (x *SelfSubjectRulesReviewSpec) GetNamespace() string {
 	return ""
 }
 
+// SubjectRulesReviewStatus is the answer.
 type SubjectRulesReviewStatus struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	ResourceRules    []*ResourceRule        `protobuf:"bytes,1,rep,name=resourceRules,proto3" json:"resourceRules,omitempty"`
-	NonResourceRules []*NonResourceRule     `protobuf:"bytes,2,rep,name=nonResourceRules,proto3" json:"nonResourceRules,omitempty"`
-	Incomplete       bool                   `protobuf:"varint,3,opt,name=incomplete,proto3" json:"incomplete,omitempty"`
-	EvaluationError  string                 `protobuf:"bytes,4,opt,name=evaluationError,proto3" json:"evaluationError,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is allowed with resources.
+	ResourceRules []*ResourceRule `protobuf:"bytes,1,rep,name=resourceRules,proto3" json:"resourceRules,omitempty"`
+	// What is allowed with other paths.
+	NonResourceRules []*NonResourceRule `protobuf:"bytes,2,rep,name=nonResourceRules,proto3" json:"nonResourceRules,omitempty"`
+	// True where there may be more.
+	Incomplete bool `protobuf:"varint,3,opt,name=incomplete,proto3" json:"incomplete,omitempty"`
+	// What went wrong in finding out.
+	EvaluationError string `protobuf:"bytes,4,opt,name=evaluationError,proto3" json:"evaluationError,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *SubjectRulesReviewStatus) Reset() {
@@ -195,12 +206,17 @@ func (x *SubjectRulesReviewStatus) GetEvaluationError() string {
 	return ""
 }
 
+// ResourceRule is something that is allowed with resources.
 type ResourceRule struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Verbs         []string               `protobuf:"bytes,1,rep,name=verbs,proto3" json:"verbs,omitempty"`
-	ApiGroups     []string               `protobuf:"bytes,2,rep,name=apiGroups,proto3" json:"apiGroups,omitempty"`
-	Resources     []string               `protobuf:"bytes,3,rep,name=resources,proto3" json:"resources,omitempty"`
-	ResourceNames []string               `protobuf:"bytes,4,rep,name=resourceNames,proto3" json:"resourceNames,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The verbs; "*" is all.
+	Verbs []string `protobuf:"bytes,1,rep,name=verbs,proto3" json:"verbs,omitempty"`
+	// API groups; "*" is all.
+	ApiGroups []string `protobuf:"bytes,2,rep,name=apiGroups,proto3" json:"apiGroups,omitempty"`
+	// Resources; "*" is all.
+	Resources []string `protobuf:"bytes,3,rep,name=resources,proto3" json:"resources,omitempty"`
+	// Names of objects; empty is all.
+	ResourceNames []string `protobuf:"bytes,4,rep,name=resourceNames,proto3" json:"resourceNames,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -263,10 +279,13 @@ func (x *ResourceRule) GetResourceNames() []string {
 	return nil
 }
 
+// NonResourceRule is something that is allowed with other paths.
 type NonResourceRule struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Verbs           []string               `protobuf:"bytes,1,rep,name=verbs,proto3" json:"verbs,omitempty"`
-	NonResourceURLs []string               `protobuf:"bytes,2,rep,name=nonResourceURLs,proto3" json:"nonResourceURLs,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// HTTP methods in lower case; "*" is all.
+	Verbs []string `protobuf:"bytes,1,rep,name=verbs,proto3" json:"verbs,omitempty"`
+	// Paths; "*" at the end is everything below.
+	NonResourceURLs []string `protobuf:"bytes,2,rep,name=nonResourceURLs,proto3" json:"nonResourceURLs,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }

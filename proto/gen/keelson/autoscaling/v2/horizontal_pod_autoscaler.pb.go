@@ -24,9 +24,12 @@ const (
 )
 
 type HorizontalPodAutoscaler struct {
-	state         protoimpl.MessageState         `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta                 `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *HorizontalPodAutoscalerSpec   `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
+	Spec *HorizontalPodAutoscalerSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// The observed state, set by the system.
 	Status        *HorizontalPodAutoscalerStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1384,13 +1387,18 @@ func (x *ExternalMetricStatus) GetCurrent() *MetricValueStatus {
 }
 
 type HorizontalPodAutoscalerCondition struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Type               string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Status             string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	LastTransitionTime *v1.Time               `protobuf:"bytes,3,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
-	Reason             string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message            string                 `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
-	ObservedGeneration *int64                 `protobuf:"varint,6,opt,name=observedGeneration,proto3,oneof" json:"observedGeneration,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Type of the condition.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// True, False or Unknown.
+	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	// When the status last changed.
+	LastTransitionTime *v1.Time `protobuf:"bytes,3,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
+	// Why, in one CamelCase word.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Why, for people.
+	Message            string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
+	ObservedGeneration *int64 `protobuf:"varint,6,opt,name=observedGeneration,proto3,oneof" json:"observedGeneration,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -1467,9 +1475,12 @@ func (x *HorizontalPodAutoscalerCondition) GetObservedGeneration() int64 {
 	return 0
 }
 
+// HorizontalPodAutoscalerList is a list of objects of the kind HorizontalPodAutoscaler.
 type HorizontalPodAutoscalerList struct {
-	state         protoimpl.MessageState     `protogen:"open.v1"`
-	Metadata      *v1.ListMeta               `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
 	Items         []*HorizontalPodAutoscaler `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -275,9 +275,12 @@ func (x *PodCertificateRequestStatus) GetNotAfter() *v1.Time {
 	return nil
 }
 
+// PodCertificateRequestList is a list of objects of the kind PodCertificateRequest.
 type PodCertificateRequestList struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	Metadata      *v1.ListMeta             `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
 	Items         []*PodCertificateRequest `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

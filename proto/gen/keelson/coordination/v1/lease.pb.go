@@ -23,10 +23,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Lease is a lock with a time limit, by which one of several is chosen or a node shows that it lives.
 type Lease struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *LeaseSpec             `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
+	Spec          *LeaseSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -75,17 +78,25 @@ func (x *Lease) GetSpec() *LeaseSpec {
 	return nil
 }
 
+// LeaseSpec is who has the lease, and until when.
 type LeaseSpec struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	HolderIdentity       *string                `protobuf:"bytes,1,opt,name=holderIdentity,proto3,oneof" json:"holderIdentity,omitempty"`
-	LeaseDurationSeconds *int32                 `protobuf:"varint,2,opt,name=leaseDurationSeconds,proto3,oneof" json:"leaseDurationSeconds,omitempty"`
-	AcquireTime          *v1.MicroTime          `protobuf:"bytes,3,opt,name=acquireTime,proto3" json:"acquireTime,omitempty"`
-	RenewTime            *v1.MicroTime          `protobuf:"bytes,4,opt,name=renewTime,proto3" json:"renewTime,omitempty"`
-	LeaseTransitions     *int32                 `protobuf:"varint,5,opt,name=leaseTransitions,proto3,oneof" json:"leaseTransitions,omitempty"`
-	Strategy             *string                `protobuf:"bytes,6,opt,name=strategy,proto3,oneof" json:"strategy,omitempty"`
-	PreferredHolder      *string                `protobuf:"bytes,7,opt,name=preferredHolder,proto3,oneof" json:"preferredHolder,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who has it.
+	HolderIdentity *string `protobuf:"bytes,1,opt,name=holderIdentity,proto3,oneof" json:"holderIdentity,omitempty"`
+	// Seconds after renewTime at which others may take it.
+	LeaseDurationSeconds *int32 `protobuf:"varint,2,opt,name=leaseDurationSeconds,proto3,oneof" json:"leaseDurationSeconds,omitempty"`
+	// When the holder got it.
+	AcquireTime *v1.MicroTime `protobuf:"bytes,3,opt,name=acquireTime,proto3" json:"acquireTime,omitempty"`
+	// When the holder last renewed it.
+	RenewTime *v1.MicroTime `protobuf:"bytes,4,opt,name=renewTime,proto3" json:"renewTime,omitempty"`
+	// How often it changed hands.
+	LeaseTransitions *int32 `protobuf:"varint,5,opt,name=leaseTransitions,proto3,oneof" json:"leaseTransitions,omitempty"`
+	// How the holder is chosen, where that is coordinated.
+	Strategy *string `protobuf:"bytes,6,opt,name=strategy,proto3,oneof" json:"strategy,omitempty"`
+	// Who should have it next.
+	PreferredHolder *string `protobuf:"bytes,7,opt,name=preferredHolder,proto3,oneof" json:"preferredHolder,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *LeaseSpec) Reset() {
@@ -167,10 +178,13 @@ func (x *LeaseSpec) GetPreferredHolder() string {
 	return ""
 }
 
+// LeaseList is a list of objects of the kind Lease.
 type LeaseList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*Lease               `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*Lease `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,11 +23,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Affinity is where a pod may or should run.
 type Affinity struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	NodeAffinity    *NodeAffinity          `protobuf:"bytes,1,opt,name=nodeAffinity,proto3" json:"nodeAffinity,omitempty"`
-	PodAffinity     *PodAffinity           `protobuf:"bytes,2,opt,name=podAffinity,proto3" json:"podAffinity,omitempty"`
-	PodAntiAffinity *PodAntiAffinity       `protobuf:"bytes,3,opt,name=podAntiAffinity,proto3" json:"podAntiAffinity,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By labels of nodes.
+	NodeAffinity *NodeAffinity `protobuf:"bytes,1,opt,name=nodeAffinity,proto3" json:"nodeAffinity,omitempty"`
+	// Near other pods.
+	PodAffinity *PodAffinity `protobuf:"bytes,2,opt,name=podAffinity,proto3" json:"podAffinity,omitempty"`
+	// Away from other pods.
+	PodAntiAffinity *PodAntiAffinity `protobuf:"bytes,3,opt,name=podAntiAffinity,proto3" json:"podAntiAffinity,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -83,9 +87,12 @@ func (x *Affinity) GetPodAntiAffinity() *PodAntiAffinity {
 	return nil
 }
 
+// NodeAffinity attracts a pod to nodes by their labels.
 type NodeAffinity struct {
-	state                                           protoimpl.MessageState     `protogen:"open.v1"`
-	RequiredDuringSchedulingIgnoredDuringExecution  *NodeSelector              `protobuf:"bytes,1,opt,name=requiredDuringSchedulingIgnoredDuringExecution,proto3" json:"requiredDuringSchedulingIgnoredDuringExecution,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A node must match when the pod is placed; later changes of its labels do not matter.
+	RequiredDuringSchedulingIgnoredDuringExecution *NodeSelector `protobuf:"bytes,1,opt,name=requiredDuringSchedulingIgnoredDuringExecution,proto3" json:"requiredDuringSchedulingIgnoredDuringExecution,omitempty"`
+	// Nodes that match get the weight of the term; those with the highest sum are preferred.
 	PreferredDuringSchedulingIgnoredDuringExecution []*PreferredSchedulingTerm `protobuf:"bytes,2,rep,name=preferredDuringSchedulingIgnoredDuringExecution,proto3" json:"preferredDuringSchedulingIgnoredDuringExecution,omitempty"`
 	unknownFields                                   protoimpl.UnknownFields
 	sizeCache                                       protoimpl.SizeCache
@@ -135,9 +142,11 @@ func (x *NodeAffinity) GetPreferredDuringSchedulingIgnoredDuringExecution() []*P
 	return nil
 }
 
+// NodeSelector selects nodes: one of its terms must match.
 type NodeSelector struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	NodeSelectorTerms []*NodeSelectorTerm    `protobuf:"bytes,1,rep,name=nodeSelectorTerms,proto3" json:"nodeSelectorTerms,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The terms.
+	NodeSelectorTerms []*NodeSelectorTerm `protobuf:"bytes,1,rep,name=nodeSelectorTerms,proto3" json:"nodeSelectorTerms,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -179,12 +188,15 @@ func (x *NodeSelector) GetNodeSelectorTerms() []*NodeSelectorTerm {
 	return nil
 }
 
+// NodeSelectorTerm selects nodes: all of its requirements must hold. An empty term selects none.
 type NodeSelectorTerm struct {
-	state            protoimpl.MessageState     `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Requirements on labels.
 	MatchExpressions []*NodeSelectorRequirement `protobuf:"bytes,1,rep,name=matchExpressions,proto3" json:"matchExpressions,omitempty"`
-	MatchFields      []*NodeSelectorRequirement `protobuf:"bytes,2,rep,name=matchFields,proto3" json:"matchFields,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Requirements on fields; metadata.name is the only one.
+	MatchFields   []*NodeSelectorRequirement `protobuf:"bytes,2,rep,name=matchFields,proto3" json:"matchFields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NodeSelectorTerm) Reset() {
@@ -231,11 +243,15 @@ func (x *NodeSelectorTerm) GetMatchFields() []*NodeSelectorRequirement {
 	return nil
 }
 
+// NodeSelectorRequirement relates a label to values.
 type NodeSelectorRequirement struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Operator      string                 `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
-	Values        []string               `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Key of the label.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// In, NotIn, Exists, DoesNotExist, Gt or Lt.
+	Operator string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
+	// The values; one number for Gt and Lt, none for Exists and DoesNotExist.
+	Values        []string `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -291,10 +307,13 @@ func (x *NodeSelectorRequirement) GetValues() []string {
 	return nil
 }
 
+// PreferredSchedulingTerm is a preference with a weight.
 type PreferredSchedulingTerm struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Weight        int32                  `protobuf:"varint,1,opt,name=weight,proto3" json:"weight,omitempty"`
-	Preference    *NodeSelectorTerm      `protobuf:"bytes,2,opt,name=preference,proto3" json:"preference,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Weight from 1 to 100.
+	Weight int32 `protobuf:"varint,1,opt,name=weight,proto3" json:"weight,omitempty"`
+	// Which nodes are preferred.
+	Preference    *NodeSelectorTerm `protobuf:"bytes,2,opt,name=preference,proto3" json:"preference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -343,9 +362,12 @@ func (x *PreferredSchedulingTerm) GetPreference() *NodeSelectorTerm {
 	return nil
 }
 
+// PodAffinity attracts a pod to where other pods run.
 type PodAffinity struct {
-	state                                           protoimpl.MessageState     `protogen:"open.v1"`
-	RequiredDuringSchedulingIgnoredDuringExecution  []*PodAffinityTerm         `protobuf:"bytes,1,rep,name=requiredDuringSchedulingIgnoredDuringExecution,proto3" json:"requiredDuringSchedulingIgnoredDuringExecution,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All terms must hold when the pod is placed.
+	RequiredDuringSchedulingIgnoredDuringExecution []*PodAffinityTerm `protobuf:"bytes,1,rep,name=requiredDuringSchedulingIgnoredDuringExecution,proto3" json:"requiredDuringSchedulingIgnoredDuringExecution,omitempty"`
+	// Nodes that match get the weight of the term.
 	PreferredDuringSchedulingIgnoredDuringExecution []*WeightedPodAffinityTerm `protobuf:"bytes,2,rep,name=preferredDuringSchedulingIgnoredDuringExecution,proto3" json:"preferredDuringSchedulingIgnoredDuringExecution,omitempty"`
 	unknownFields                                   protoimpl.UnknownFields
 	sizeCache                                       protoimpl.SizeCache
@@ -395,14 +417,21 @@ func (x *PodAffinity) GetPreferredDuringSchedulingIgnoredDuringExecution() []*We
 	return nil
 }
 
+// PodAffinityTerm selects pods, and the domain in which their place counts.
 type PodAffinityTerm struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	LabelSelector     *v1.LabelSelector      `protobuf:"bytes,1,opt,name=labelSelector,proto3" json:"labelSelector,omitempty"`
-	Namespaces        []string               `protobuf:"bytes,2,rep,name=namespaces,proto3" json:"namespaces,omitempty"`
-	TopologyKey       string                 `protobuf:"bytes,3,opt,name=topologyKey,proto3" json:"topologyKey,omitempty"`
-	NamespaceSelector *v1.LabelSelector      `protobuf:"bytes,4,opt,name=namespaceSelector,proto3" json:"namespaceSelector,omitempty"`
-	MatchLabelKeys    []string               `protobuf:"bytes,5,rep,name=matchLabelKeys,proto3" json:"matchLabelKeys,omitempty"`
-	MismatchLabelKeys []string               `protobuf:"bytes,6,rep,name=mismatchLabelKeys,proto3" json:"mismatchLabelKeys,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Labels of the pods; without it no pods.
+	LabelSelector *v1.LabelSelector `protobuf:"bytes,1,opt,name=labelSelector,proto3" json:"labelSelector,omitempty"`
+	// Namespaces of the pods; by default the pod's own.
+	Namespaces []string `protobuf:"bytes,2,rep,name=namespaces,proto3" json:"namespaces,omitempty"`
+	// Label of nodes that makes a domain: pods are near each other where its value is the same.
+	TopologyKey string `protobuf:"bytes,3,opt,name=topologyKey,proto3" json:"topologyKey,omitempty"`
+	// Labels of the namespaces of the pods; empty is all.
+	NamespaceSelector *v1.LabelSelector `protobuf:"bytes,4,opt,name=namespaceSelector,proto3" json:"namespaceSelector,omitempty"`
+	// Labels in which the pods must be like this one.
+	MatchLabelKeys []string `protobuf:"bytes,5,rep,name=matchLabelKeys,proto3" json:"matchLabelKeys,omitempty"`
+	// Labels in which the pods must differ from this one.
+	MismatchLabelKeys []string `protobuf:"bytes,6,rep,name=mismatchLabelKeys,proto3" json:"mismatchLabelKeys,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -479,10 +508,13 @@ func (x *PodAffinityTerm) GetMismatchLabelKeys() []string {
 	return nil
 }
 
+// WeightedPodAffinityTerm is a preference with a weight.
 type WeightedPodAffinityTerm struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Weight          int32                  `protobuf:"varint,1,opt,name=weight,proto3" json:"weight,omitempty"`
-	PodAffinityTerm *PodAffinityTerm       `protobuf:"bytes,2,opt,name=podAffinityTerm,proto3" json:"podAffinityTerm,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Weight from 1 to 100.
+	Weight int32 `protobuf:"varint,1,opt,name=weight,proto3" json:"weight,omitempty"`
+	// The pods and the domain.
+	PodAffinityTerm *PodAffinityTerm `protobuf:"bytes,2,opt,name=podAffinityTerm,proto3" json:"podAffinityTerm,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -531,9 +563,12 @@ func (x *WeightedPodAffinityTerm) GetPodAffinityTerm() *PodAffinityTerm {
 	return nil
 }
 
+// PodAntiAffinity keeps a pod away from where other pods run.
 type PodAntiAffinity struct {
-	state                                           protoimpl.MessageState     `protogen:"open.v1"`
-	RequiredDuringSchedulingIgnoredDuringExecution  []*PodAffinityTerm         `protobuf:"bytes,1,rep,name=requiredDuringSchedulingIgnoredDuringExecution,proto3" json:"requiredDuringSchedulingIgnoredDuringExecution,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All terms must hold when the pod is placed.
+	RequiredDuringSchedulingIgnoredDuringExecution []*PodAffinityTerm `protobuf:"bytes,1,rep,name=requiredDuringSchedulingIgnoredDuringExecution,proto3" json:"requiredDuringSchedulingIgnoredDuringExecution,omitempty"`
+	// Nodes that match lose the weight of the term.
 	PreferredDuringSchedulingIgnoredDuringExecution []*WeightedPodAffinityTerm `protobuf:"bytes,2,rep,name=preferredDuringSchedulingIgnoredDuringExecution,proto3" json:"preferredDuringSchedulingIgnoredDuringExecution,omitempty"`
 	unknownFields                                   protoimpl.UnknownFields
 	sizeCache                                       protoimpl.SizeCache
@@ -583,13 +618,19 @@ func (x *PodAntiAffinity) GetPreferredDuringSchedulingIgnoredDuringExecution() [
 	return nil
 }
 
+// Toleration lets a pod run in spite of taints.
 type Toleration struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Key               string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Operator          string                 `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
-	Value             string                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
-	Effect            string                 `protobuf:"bytes,4,opt,name=effect,proto3" json:"effect,omitempty"`
-	TolerationSeconds *int64                 `protobuf:"varint,5,opt,name=tolerationSeconds,proto3,oneof" json:"tolerationSeconds,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Key of the taints; empty, with operator Exists, is all.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Exists for any value, Equal (the default) for the given one.
+	Operator string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
+	// Value of the taints.
+	Value string `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	// Effect of the taints; empty is all.
+	Effect string `protobuf:"bytes,4,opt,name=effect,proto3" json:"effect,omitempty"`
+	// Seconds that the pod stays on a node with a NoExecute taint; by default for ever.
+	TolerationSeconds *int64 `protobuf:"varint,5,opt,name=tolerationSeconds,proto3,oneof" json:"tolerationSeconds,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -659,12 +700,17 @@ func (x *Toleration) GetTolerationSeconds() int64 {
 	return 0
 }
 
+// Taint keeps pods off a node, except those that tolerate it.
 type Taint struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
-	Effect        string                 `protobuf:"bytes,3,opt,name=effect,proto3" json:"effect,omitempty"`
-	TimeAdded     *v1.Time               `protobuf:"bytes,4,opt,name=timeAdded,proto3" json:"timeAdded,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Key of the taint.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Value of the taint.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// NoSchedule keeps new pods away, PreferNoSchedule tries to, NoExecute evicts running ones too.
+	Effect string `protobuf:"bytes,3,opt,name=effect,proto3" json:"effect,omitempty"`
+	// When a NoExecute taint was set.
+	TimeAdded     *v1.Time `protobuf:"bytes,4,opt,name=timeAdded,proto3" json:"timeAdded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -727,18 +773,27 @@ func (x *Taint) GetTimeAdded() *v1.Time {
 	return nil
 }
 
+// TopologySpreadConstraint spreads the pods of a group over domains.
 type TopologySpreadConstraint struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	MaxSkew            int32                  `protobuf:"varint,1,opt,name=maxSkew,proto3" json:"maxSkew,omitempty"`
-	TopologyKey        string                 `protobuf:"bytes,2,opt,name=topologyKey,proto3" json:"topologyKey,omitempty"`
-	WhenUnsatisfiable  string                 `protobuf:"bytes,3,opt,name=whenUnsatisfiable,proto3" json:"whenUnsatisfiable,omitempty"`
-	LabelSelector      *v1.LabelSelector      `protobuf:"bytes,4,opt,name=labelSelector,proto3" json:"labelSelector,omitempty"`
-	MinDomains         *int32                 `protobuf:"varint,5,opt,name=minDomains,proto3,oneof" json:"minDomains,omitempty"`
-	NodeAffinityPolicy *string                `protobuf:"bytes,6,opt,name=nodeAffinityPolicy,proto3,oneof" json:"nodeAffinityPolicy,omitempty"`
-	NodeTaintsPolicy   *string                `protobuf:"bytes,7,opt,name=nodeTaintsPolicy,proto3,oneof" json:"nodeTaintsPolicy,omitempty"`
-	MatchLabelKeys     []string               `protobuf:"bytes,8,rep,name=matchLabelKeys,proto3" json:"matchLabelKeys,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many more pods one domain may have than another.
+	MaxSkew int32 `protobuf:"varint,1,opt,name=maxSkew,proto3" json:"maxSkew,omitempty"`
+	// Label of nodes whose values are the domains.
+	TopologyKey string `protobuf:"bytes,2,opt,name=topologyKey,proto3" json:"topologyKey,omitempty"`
+	// DoNotSchedule, or ScheduleAnyway where it is only a preference.
+	WhenUnsatisfiable string `protobuf:"bytes,3,opt,name=whenUnsatisfiable,proto3" json:"whenUnsatisfiable,omitempty"`
+	// Labels of the pods of the group.
+	LabelSelector *v1.LabelSelector `protobuf:"bytes,4,opt,name=labelSelector,proto3" json:"labelSelector,omitempty"`
+	// How many domains there must be at least.
+	MinDomains *int32 `protobuf:"varint,5,opt,name=minDomains,proto3,oneof" json:"minDomains,omitempty"`
+	// Whether nodes that nodeAffinity and nodeSelector exclude count: Honor (the default) or Ignore.
+	NodeAffinityPolicy *string `protobuf:"bytes,6,opt,name=nodeAffinityPolicy,proto3,oneof" json:"nodeAffinityPolicy,omitempty"`
+	// Whether nodes whose taints the pod does not tolerate count: Honor or Ignore (the default).
+	NodeTaintsPolicy *string `protobuf:"bytes,7,opt,name=nodeTaintsPolicy,proto3,oneof" json:"nodeTaintsPolicy,omitempty"`
+	// Labels in which the pods of the group must be like this one.
+	MatchLabelKeys []string `protobuf:"bytes,8,rep,name=matchLabelKeys,proto3" json:"matchLabelKeys,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *TopologySpreadConstraint) Reset() {

@@ -23,35 +23,62 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Container is one program of a pod, with its image.
 type Container struct {
-	state                    protoimpl.MessageState   `protogen:"open.v1"`
-	Name                     string                   `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Image                    string                   `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
-	Command                  []string                 `protobuf:"bytes,3,rep,name=command,proto3" json:"command,omitempty"`
-	Args                     []string                 `protobuf:"bytes,4,rep,name=args,proto3" json:"args,omitempty"`
-	WorkingDir               string                   `protobuf:"bytes,5,opt,name=workingDir,proto3" json:"workingDir,omitempty"`
-	Ports                    []*ContainerPort         `protobuf:"bytes,6,rep,name=ports,proto3" json:"ports,omitempty"`
-	EnvFrom                  []*EnvFromSource         `protobuf:"bytes,19,rep,name=envFrom,proto3" json:"envFrom,omitempty"`
-	Env                      []*EnvVar                `protobuf:"bytes,7,rep,name=env,proto3" json:"env,omitempty"`
-	Resources                *ResourceRequirements    `protobuf:"bytes,8,opt,name=resources,proto3" json:"resources,omitempty"`
-	ResizePolicy             []*ContainerResizePolicy `protobuf:"bytes,23,rep,name=resizePolicy,proto3" json:"resizePolicy,omitempty"`
-	RestartPolicy            *string                  `protobuf:"bytes,24,opt,name=restartPolicy,proto3,oneof" json:"restartPolicy,omitempty"`
-	RestartPolicyRules       []*ContainerRestartRule  `protobuf:"bytes,25,rep,name=restartPolicyRules,proto3" json:"restartPolicyRules,omitempty"`
-	VolumeMounts             []*VolumeMount           `protobuf:"bytes,9,rep,name=volumeMounts,proto3" json:"volumeMounts,omitempty"`
-	VolumeDevices            []*VolumeDevice          `protobuf:"bytes,21,rep,name=volumeDevices,proto3" json:"volumeDevices,omitempty"`
-	LivenessProbe            *Probe                   `protobuf:"bytes,10,opt,name=livenessProbe,proto3" json:"livenessProbe,omitempty"`
-	ReadinessProbe           *Probe                   `protobuf:"bytes,11,opt,name=readinessProbe,proto3" json:"readinessProbe,omitempty"`
-	StartupProbe             *Probe                   `protobuf:"bytes,22,opt,name=startupProbe,proto3" json:"startupProbe,omitempty"`
-	Lifecycle                *Lifecycle               `protobuf:"bytes,12,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
-	TerminationMessagePath   string                   `protobuf:"bytes,13,opt,name=terminationMessagePath,proto3" json:"terminationMessagePath,omitempty"`
-	TerminationMessagePolicy string                   `protobuf:"bytes,20,opt,name=terminationMessagePolicy,proto3" json:"terminationMessagePolicy,omitempty"`
-	ImagePullPolicy          string                   `protobuf:"bytes,14,opt,name=imagePullPolicy,proto3" json:"imagePullPolicy,omitempty"`
-	SecurityContext          *SecurityContext         `protobuf:"bytes,15,opt,name=securityContext,proto3" json:"securityContext,omitempty"`
-	Stdin                    bool                     `protobuf:"varint,16,opt,name=stdin,proto3" json:"stdin,omitempty"`
-	StdinOnce                bool                     `protobuf:"varint,17,opt,name=stdinOnce,proto3" json:"stdinOnce,omitempty"`
-	Tty                      bool                     `protobuf:"varint,18,opt,name=tty,proto3" json:"tty,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the container: a DNS label, unique in the pod.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Image that the container is made of.
+	Image string `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
+	// What is run, in place of the image's entry point. $(NAME) is replaced by the variable's value.
+	Command []string `protobuf:"bytes,3,rep,name=command,proto3" json:"command,omitempty"`
+	// Arguments, in place of the image's. $(NAME) is replaced by the variable's value.
+	Args []string `protobuf:"bytes,4,rep,name=args,proto3" json:"args,omitempty"`
+	// Directory in which the command runs; by default the image's.
+	WorkingDir string `protobuf:"bytes,5,opt,name=workingDir,proto3" json:"workingDir,omitempty"`
+	// Ports that the container listens on. The list informs; leaving a port out does not close it.
+	Ports []*ContainerPort `protobuf:"bytes,6,rep,name=ports,proto3" json:"ports,omitempty"`
+	// Config maps and secrets all of whose keys become environment variables.
+	EnvFrom []*EnvFromSource `protobuf:"bytes,19,rep,name=envFrom,proto3" json:"envFrom,omitempty"`
+	// Environment variables. They come before those of envFrom.
+	Env []*EnvVar `protobuf:"bytes,7,rep,name=env,proto3" json:"env,omitempty"`
+	// Resources that the container asks for, and is limited to.
+	Resources *ResourceRequirements `protobuf:"bytes,8,opt,name=resources,proto3" json:"resources,omitempty"`
+	// What a change of resources does to the running container.
+	ResizePolicy []*ContainerResizePolicy `protobuf:"bytes,23,rep,name=resizePolicy,proto3" json:"resizePolicy,omitempty"`
+	// Restart policy of this container. Always makes an init container run beside the others.
+	RestartPolicy *string `protobuf:"bytes,24,opt,name=restartPolicy,proto3,oneof" json:"restartPolicy,omitempty"`
+	// Rules on restarts by exit code.
+	RestartPolicyRules []*ContainerRestartRule `protobuf:"bytes,25,rep,name=restartPolicyRules,proto3" json:"restartPolicyRules,omitempty"`
+	// Volumes that the container sees, and where.
+	VolumeMounts []*VolumeMount `protobuf:"bytes,9,rep,name=volumeMounts,proto3" json:"volumeMounts,omitempty"`
+	// Block devices that the container sees, and where.
+	VolumeDevices []*VolumeDevice `protobuf:"bytes,21,rep,name=volumeDevices,proto3" json:"volumeDevices,omitempty"`
+	// While it fails, the container is restarted.
+	LivenessProbe *Probe `protobuf:"bytes,10,opt,name=livenessProbe,proto3" json:"livenessProbe,omitempty"`
+	// While it fails, the pod gets no traffic from services.
+	ReadinessProbe *Probe `protobuf:"bytes,11,opt,name=readinessProbe,proto3" json:"readinessProbe,omitempty"`
+	// Until it succeeds, the other probes wait; where it fails, the container is restarted.
+	StartupProbe *Probe `protobuf:"bytes,22,opt,name=startupProbe,proto3" json:"startupProbe,omitempty"`
+	// What is done after the container has started and before it is ended.
+	Lifecycle *Lifecycle `protobuf:"bytes,12,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
+	// File from which the last message of the container is read.
+	TerminationMessagePath string `protobuf:"bytes,13,opt,name=terminationMessagePath,proto3" json:"terminationMessagePath,omitempty"`
+	// Where the last message comes from: File, or FallbackToLogsOnError (the end of the log).
+	TerminationMessagePolicy string `protobuf:"bytes,20,opt,name=terminationMessagePolicy,proto3" json:"terminationMessagePolicy,omitempty"`
+	// When the image is pulled: Always, IfNotPresent or Never. By default Always for images tagged latest or not at all,
+	// else IfNotPresent.
+	ImagePullPolicy string `protobuf:"bytes,14,opt,name=imagePullPolicy,proto3" json:"imagePullPolicy,omitempty"`
+	// Security settings of the container; they come before those of the pod.
+	SecurityContext *SecurityContext `protobuf:"bytes,15,opt,name=securityContext,proto3" json:"securityContext,omitempty"`
+	// True where the container has a standard input to which one can attach.
+	Stdin bool `protobuf:"varint,16,opt,name=stdin,proto3" json:"stdin,omitempty"`
+	// True where the standard input is closed after the first client has gone.
+	StdinOnce bool `protobuf:"varint,17,opt,name=stdinOnce,proto3" json:"stdinOnce,omitempty"`
+	// True where the container has a terminal. Needs stdin.
+	Tty           bool `protobuf:"varint,18,opt,name=tty,proto3" json:"tty,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Container) Reset() {
@@ -259,13 +286,19 @@ func (x *Container) GetTty() bool {
 	return false
 }
 
+// ContainerPort is one port that a container listens on.
 type ContainerPort struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	HostPort      int32                  `protobuf:"varint,2,opt,name=hostPort,proto3" json:"hostPort,omitempty"`
-	ContainerPort int32                  `protobuf:"varint,3,opt,name=containerPort,proto3" json:"containerPort,omitempty"`
-	Protocol      string                 `protobuf:"bytes,4,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	HostIP        string                 `protobuf:"bytes,5,opt,name=hostIP,proto3" json:"hostIP,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name by which services refer to the port; unique in the pod.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Port of the node that leads to it.
+	HostPort int32 `protobuf:"varint,2,opt,name=hostPort,proto3" json:"hostPort,omitempty"`
+	// The port.
+	ContainerPort int32 `protobuf:"varint,3,opt,name=containerPort,proto3" json:"containerPort,omitempty"`
+	// TCP, UDP or SCTP.
+	Protocol string `protobuf:"bytes,4,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// Address of the node at which hostPort is open; by default all.
+	HostIP        string `protobuf:"bytes,5,opt,name=hostIP,proto3" json:"hostIP,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -335,11 +368,15 @@ func (x *ContainerPort) GetHostIP() string {
 	return ""
 }
 
+// EnvFromSource makes all keys of a config map or secret environment variables.
 type EnvFromSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Prefix        string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	ConfigMapRef  *ConfigMapEnvSource    `protobuf:"bytes,2,opt,name=configMapRef,proto3" json:"configMapRef,omitempty"`
-	SecretRef     *SecretEnvSource       `protobuf:"bytes,3,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What stands before each name.
+	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// The config map.
+	ConfigMapRef *ConfigMapEnvSource `protobuf:"bytes,2,opt,name=configMapRef,proto3" json:"configMapRef,omitempty"`
+	// The secret.
+	SecretRef     *SecretEnvSource `protobuf:"bytes,3,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -395,12 +432,15 @@ func (x *EnvFromSource) GetSecretRef() *SecretEnvSource {
 	return nil
 }
 
+// ConfigMapEnvSource names a config map for the environment.
 type ConfigMapEnvSource struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	LocalObjectReference *LocalObjectReference  `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
-	Optional             *bool                  `protobuf:"varint,2,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the config map.
+	LocalObjectReference *LocalObjectReference `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
+	// True where it need not exist.
+	Optional      *bool `protobuf:"varint,2,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConfigMapEnvSource) Reset() {
@@ -447,12 +487,15 @@ func (x *ConfigMapEnvSource) GetOptional() bool {
 	return false
 }
 
+// SecretEnvSource names a secret for the environment.
 type SecretEnvSource struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	LocalObjectReference *LocalObjectReference  `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
-	Optional             *bool                  `protobuf:"varint,2,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the secret.
+	LocalObjectReference *LocalObjectReference `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
+	// True where it need not exist.
+	Optional      *bool `protobuf:"varint,2,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SecretEnvSource) Reset() {
@@ -499,11 +542,15 @@ func (x *SecretEnvSource) GetOptional() bool {
 	return false
 }
 
+// EnvVar is one environment variable.
 type EnvVar struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
-	ValueFrom     *EnvVarSource          `protobuf:"bytes,3,opt,name=valueFrom,proto3" json:"valueFrom,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the variable.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its value. $(NAME) is replaced by the value of an earlier variable.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// Where the value comes from, in place of value.
+	ValueFrom     *EnvVarSource `protobuf:"bytes,3,opt,name=valueFrom,proto3" json:"valueFrom,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -559,15 +606,22 @@ func (x *EnvVar) GetValueFrom() *EnvVarSource {
 	return nil
 }
 
+// EnvVarSource is where the value of an environment variable comes from: one of its fields.
 type EnvVarSource struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	FieldRef         *ObjectFieldSelector   `protobuf:"bytes,1,opt,name=fieldRef,proto3" json:"fieldRef,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A field of the pod: name, namespace, uid, labels['key'], annotations['key'], nodeName, serviceAccountName, hostIP,
+	// podIP and their lists.
+	FieldRef *ObjectFieldSelector `protobuf:"bytes,1,opt,name=fieldRef,proto3" json:"fieldRef,omitempty"`
+	// A resource of a container: its limits or requests.
 	ResourceFieldRef *ResourceFieldSelector `protobuf:"bytes,2,opt,name=resourceFieldRef,proto3" json:"resourceFieldRef,omitempty"`
-	ConfigMapKeyRef  *ConfigMapKeySelector  `protobuf:"bytes,3,opt,name=configMapKeyRef,proto3" json:"configMapKeyRef,omitempty"`
-	SecretKeyRef     *SecretKeySelector     `protobuf:"bytes,4,opt,name=secretKeyRef,proto3" json:"secretKeyRef,omitempty"`
-	FileKeyRef       *FileKeySelector       `protobuf:"bytes,5,opt,name=fileKeyRef,proto3" json:"fileKeyRef,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// A key of a config map.
+	ConfigMapKeyRef *ConfigMapKeySelector `protobuf:"bytes,3,opt,name=configMapKeyRef,proto3" json:"configMapKeyRef,omitempty"`
+	// A key of a secret.
+	SecretKeyRef *SecretKeySelector `protobuf:"bytes,4,opt,name=secretKeyRef,proto3" json:"secretKeyRef,omitempty"`
+	// A key of a file in a volume.
+	FileKeyRef    *FileKeySelector `protobuf:"bytes,5,opt,name=fileKeyRef,proto3" json:"fileKeyRef,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EnvVarSource) Reset() {
@@ -635,13 +689,17 @@ func (x *EnvVarSource) GetFileKeyRef() *FileKeySelector {
 	return nil
 }
 
+// ConfigMapKeySelector names a key of a config map.
 type ConfigMapKeySelector struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	LocalObjectReference *LocalObjectReference  `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
-	Key                  string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	Optional             *bool                  `protobuf:"varint,3,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the config map.
+	LocalObjectReference *LocalObjectReference `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
+	// The key.
+	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// True where the config map or the key need not exist.
+	Optional      *bool `protobuf:"varint,3,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConfigMapKeySelector) Reset() {
@@ -695,13 +753,17 @@ func (x *ConfigMapKeySelector) GetOptional() bool {
 	return false
 }
 
+// SecretKeySelector names a key of a secret.
 type SecretKeySelector struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	LocalObjectReference *LocalObjectReference  `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
-	Key                  string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	Optional             *bool                  `protobuf:"varint,3,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the secret.
+	LocalObjectReference *LocalObjectReference `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
+	// The key.
+	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// True where the secret or the key need not exist.
+	Optional      *bool `protobuf:"varint,3,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SecretKeySelector) Reset() {
@@ -979,18 +1041,27 @@ func (x *ContainerRestartRuleOnExitCodes) GetValues() []int32 {
 	return nil
 }
 
+// VolumeMount is a volume in the container's file system.
 type VolumeMount struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Name              string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	ReadOnly          bool                   `protobuf:"varint,2,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	RecursiveReadOnly *string                `protobuf:"bytes,7,opt,name=recursiveReadOnly,proto3,oneof" json:"recursiveReadOnly,omitempty"`
-	MountPath         string                 `protobuf:"bytes,3,opt,name=mountPath,proto3" json:"mountPath,omitempty"`
-	SubPath           string                 `protobuf:"bytes,4,opt,name=subPath,proto3" json:"subPath,omitempty"`
-	MountPropagation  *string                `protobuf:"bytes,5,opt,name=mountPropagation,proto3,oneof" json:"mountPropagation,omitempty"`
-	SubPathExpr       string                 `protobuf:"bytes,6,opt,name=subPathExpr,proto3" json:"subPathExpr,omitempty"`
-	BindMountOptions  []string               `protobuf:"bytes,8,rep,name=bindMountOptions,proto3" json:"bindMountOptions,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the volume.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// True where the container cannot write to it.
+	ReadOnly bool `protobuf:"varint,2,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// Whether mounts below it are read-only too: Disabled, IfPossible or Enabled.
+	RecursiveReadOnly *string `protobuf:"bytes,7,opt,name=recursiveReadOnly,proto3,oneof" json:"recursiveReadOnly,omitempty"`
+	// Path in the container.
+	MountPath string `protobuf:"bytes,3,opt,name=mountPath,proto3" json:"mountPath,omitempty"`
+	// Path in the volume that is mounted; by default its root.
+	SubPath string `protobuf:"bytes,4,opt,name=subPath,proto3" json:"subPath,omitempty"`
+	// How mounts made later travel between node and container: None, HostToContainer or Bidirectional.
+	MountPropagation *string `protobuf:"bytes,5,opt,name=mountPropagation,proto3,oneof" json:"mountPropagation,omitempty"`
+	// Like subPath, with $(NAME) replaced by the environment variable's value.
+	SubPathExpr string `protobuf:"bytes,6,opt,name=subPathExpr,proto3" json:"subPathExpr,omitempty"`
+	// Options of the mount.
+	BindMountOptions []string `protobuf:"bytes,8,rep,name=bindMountOptions,proto3" json:"bindMountOptions,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *VolumeMount) Reset() {
@@ -1131,15 +1202,23 @@ func (x *VolumeDevice) GetDevicePath() string {
 	return ""
 }
 
+// Probe asks a container how it is doing.
 type Probe struct {
-	state                         protoimpl.MessageState `protogen:"open.v1"`
-	Handler                       *ProbeHandler          `protobuf:"bytes,1,opt,name=handler,proto3" json:"handler,omitempty"`
-	InitialDelaySeconds           int32                  `protobuf:"varint,2,opt,name=initialDelaySeconds,proto3" json:"initialDelaySeconds,omitempty"`
-	TimeoutSeconds                int32                  `protobuf:"varint,3,opt,name=timeoutSeconds,proto3" json:"timeoutSeconds,omitempty"`
-	PeriodSeconds                 int32                  `protobuf:"varint,4,opt,name=periodSeconds,proto3" json:"periodSeconds,omitempty"`
-	SuccessThreshold              int32                  `protobuf:"varint,5,opt,name=successThreshold,proto3" json:"successThreshold,omitempty"`
-	FailureThreshold              int32                  `protobuf:"varint,6,opt,name=failureThreshold,proto3" json:"failureThreshold,omitempty"`
-	TerminationGracePeriodSeconds *int64                 `protobuf:"varint,7,opt,name=terminationGracePeriodSeconds,proto3,oneof" json:"terminationGracePeriodSeconds,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How it is asked. One handler must be given.
+	Handler *ProbeHandler `protobuf:"bytes,1,opt,name=handler,proto3" json:"handler,omitempty"`
+	// Seconds after the container's start before the first try.
+	InitialDelaySeconds int32 `protobuf:"varint,2,opt,name=initialDelaySeconds,proto3" json:"initialDelaySeconds,omitempty"`
+	// Seconds after which a try has failed; by default 1.
+	TimeoutSeconds int32 `protobuf:"varint,3,opt,name=timeoutSeconds,proto3" json:"timeoutSeconds,omitempty"`
+	// Seconds between tries; by default 10.
+	PeriodSeconds int32 `protobuf:"varint,4,opt,name=periodSeconds,proto3" json:"periodSeconds,omitempty"`
+	// Successes in a row, after a failure, that count as success; by default 1, and 1 for liveness and startup.
+	SuccessThreshold int32 `protobuf:"varint,5,opt,name=successThreshold,proto3" json:"successThreshold,omitempty"`
+	// Failures in a row that count as failure; by default 3.
+	FailureThreshold int32 `protobuf:"varint,6,opt,name=failureThreshold,proto3" json:"failureThreshold,omitempty"`
+	// Seconds to end the container where this probe has failed; by default the pod's.
+	TerminationGracePeriodSeconds *int64 `protobuf:"varint,7,opt,name=terminationGracePeriodSeconds,proto3,oneof" json:"terminationGracePeriodSeconds,omitempty"`
 	unknownFields                 protoimpl.UnknownFields
 	sizeCache                     protoimpl.SizeCache
 }
@@ -1223,12 +1302,17 @@ func (x *Probe) GetTerminationGracePeriodSeconds() int64 {
 	return 0
 }
 
+// ProbeHandler is how a probe asks: one of its fields.
 type ProbeHandler struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Exec          *ExecAction            `protobuf:"bytes,1,opt,name=exec,proto3" json:"exec,omitempty"`
-	HttpGet       *HTTPGetAction         `protobuf:"bytes,2,opt,name=httpGet,proto3" json:"httpGet,omitempty"`
-	TcpSocket     *TCPSocketAction       `protobuf:"bytes,3,opt,name=tcpSocket,proto3" json:"tcpSocket,omitempty"`
-	Grpc          *GRPCAction            `protobuf:"bytes,4,opt,name=grpc,proto3" json:"grpc,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Runs a command in the container: exit code 0 is success.
+	Exec *ExecAction `protobuf:"bytes,1,opt,name=exec,proto3" json:"exec,omitempty"`
+	// Sends an HTTP request: 200 to 399 is success.
+	HttpGet *HTTPGetAction `protobuf:"bytes,2,opt,name=httpGet,proto3" json:"httpGet,omitempty"`
+	// Opens a TCP connection.
+	TcpSocket *TCPSocketAction `protobuf:"bytes,3,opt,name=tcpSocket,proto3" json:"tcpSocket,omitempty"`
+	// Calls the gRPC health service.
+	Grpc          *GRPCAction `protobuf:"bytes,4,opt,name=grpc,proto3" json:"grpc,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1291,9 +1375,11 @@ func (x *ProbeHandler) GetGrpc() *GRPCAction {
 	return nil
 }
 
+// ExecAction runs a command in the container.
 type ExecAction struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Command       []string               `protobuf:"bytes,1,rep,name=command,proto3" json:"command,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The command and its arguments; no shell is involved.
+	Command       []string `protobuf:"bytes,1,rep,name=command,proto3" json:"command,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1335,14 +1421,21 @@ func (x *ExecAction) GetCommand() []string {
 	return nil
 }
 
+// HTTPGetAction sends an HTTP request.
 type HTTPGetAction struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	Port          *v1.IntOrString        `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
-	Host          string                 `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
-	Scheme        string                 `protobuf:"bytes,4,opt,name=scheme,proto3" json:"scheme,omitempty"`
-	HttpHeaders   []*HTTPHeader          `protobuf:"bytes,5,rep,name=httpHeaders,proto3" json:"httpHeaders,omitempty"`
-	Protocol      *string                `protobuf:"bytes,6,opt,name=protocol,proto3,oneof" json:"protocol,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the request; by default "/".
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Port, as a number or by the name of a container port.
+	Port *v1.IntOrString `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
+	// Host to connect to; by default the pod's address.
+	Host string `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
+	// HTTP or HTTPS. Certificates are not checked.
+	Scheme string `protobuf:"bytes,4,opt,name=scheme,proto3" json:"scheme,omitempty"`
+	// Headers of the request.
+	HttpHeaders []*HTTPHeader `protobuf:"bytes,5,rep,name=httpHeaders,proto3" json:"httpHeaders,omitempty"`
+	// Version of the protocol: HTTP1 or HTTP2.
+	Protocol      *string `protobuf:"bytes,6,opt,name=protocol,proto3,oneof" json:"protocol,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1419,10 +1512,13 @@ func (x *HTTPGetAction) GetProtocol() string {
 	return ""
 }
 
+// HTTPHeader is one header of a request.
 type HTTPHeader struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the header.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Value of the header.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1471,10 +1567,13 @@ func (x *HTTPHeader) GetValue() string {
 	return ""
 }
 
+// TCPSocketAction opens a TCP connection.
 type TCPSocketAction struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Port          *v1.IntOrString        `protobuf:"bytes,1,opt,name=port,proto3" json:"port,omitempty"`
-	Host          string                 `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Port, as a number or by the name of a container port.
+	Port *v1.IntOrString `protobuf:"bytes,1,opt,name=port,proto3" json:"port,omitempty"`
+	// Host to connect to; by default the pod's address.
+	Host          string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1523,11 +1622,15 @@ func (x *TCPSocketAction) GetHost() string {
 	return ""
 }
 
+// GRPCAction calls the gRPC health service.
 type GRPCAction struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Port          int32                  `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
-	Service       *string                `protobuf:"bytes,2,opt,name=service,proto3,oneof" json:"service,omitempty"`
-	Mode          *string                `protobuf:"bytes,3,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Port of the service.
+	Port int32 `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
+	// Name of the service in the health request.
+	Service *string `protobuf:"bytes,2,opt,name=service,proto3,oneof" json:"service,omitempty"`
+	// Plaintext or TLS.
+	Mode          *string `protobuf:"bytes,3,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1583,11 +1686,15 @@ func (x *GRPCAction) GetMode() string {
 	return ""
 }
 
+// Lifecycle is what happens around a container's life.
 type Lifecycle struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	PostStart     *LifecycleHandler      `protobuf:"bytes,1,opt,name=postStart,proto3" json:"postStart,omitempty"`
-	PreStop       *LifecycleHandler      `protobuf:"bytes,2,opt,name=preStop,proto3" json:"preStop,omitempty"`
-	StopSignal    *string                `protobuf:"bytes,3,opt,name=stopSignal,proto3,oneof" json:"stopSignal,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Done right after the container has started. Where it fails, the container is ended.
+	PostStart *LifecycleHandler `protobuf:"bytes,1,opt,name=postStart,proto3" json:"postStart,omitempty"`
+	// Done before the container is asked to end, within the grace period.
+	PreStop *LifecycleHandler `protobuf:"bytes,2,opt,name=preStop,proto3" json:"preStop,omitempty"`
+	// Signal that asks the container to end; by default the image's, else SIGTERM.
+	StopSignal    *string `protobuf:"bytes,3,opt,name=stopSignal,proto3,oneof" json:"stopSignal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1643,12 +1750,17 @@ func (x *Lifecycle) GetStopSignal() string {
 	return ""
 }
 
+// LifecycleHandler is one thing to do: one of its fields.
 type LifecycleHandler struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Exec          *ExecAction            `protobuf:"bytes,1,opt,name=exec,proto3" json:"exec,omitempty"`
-	HttpGet       *HTTPGetAction         `protobuf:"bytes,2,opt,name=httpGet,proto3" json:"httpGet,omitempty"`
-	TcpSocket     *TCPSocketAction       `protobuf:"bytes,3,opt,name=tcpSocket,proto3" json:"tcpSocket,omitempty"`
-	Sleep         *SleepAction           `protobuf:"bytes,4,opt,name=sleep,proto3" json:"sleep,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Runs a command in the container.
+	Exec *ExecAction `protobuf:"bytes,1,opt,name=exec,proto3" json:"exec,omitempty"`
+	// Sends an HTTP request.
+	HttpGet *HTTPGetAction `protobuf:"bytes,2,opt,name=httpGet,proto3" json:"httpGet,omitempty"`
+	// No longer used.
+	TcpSocket *TCPSocketAction `protobuf:"bytes,3,opt,name=tcpSocket,proto3" json:"tcpSocket,omitempty"`
+	// Waits.
+	Sleep         *SleepAction `protobuf:"bytes,4,opt,name=sleep,proto3" json:"sleep,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1711,9 +1823,11 @@ func (x *LifecycleHandler) GetSleep() *SleepAction {
 	return nil
 }
 
+// SleepAction waits.
 type SleepAction struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seconds       int64                  `protobuf:"varint,1,opt,name=seconds,proto3" json:"seconds,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many seconds.
+	Seconds       int64 `protobuf:"varint,1,opt,name=seconds,proto3" json:"seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1755,22 +1869,35 @@ func (x *SleepAction) GetSeconds() int64 {
 	return 0
 }
 
+// SecurityContext is the security settings of a container.
 type SecurityContext struct {
-	state                    protoimpl.MessageState         `protogen:"open.v1"`
-	Capabilities             *Capabilities                  `protobuf:"bytes,1,opt,name=capabilities,proto3" json:"capabilities,omitempty"`
-	Privileged               *bool                          `protobuf:"varint,2,opt,name=privileged,proto3,oneof" json:"privileged,omitempty"`
-	SeLinuxOptions           *SELinuxOptions                `protobuf:"bytes,3,opt,name=seLinuxOptions,proto3" json:"seLinuxOptions,omitempty"`
-	WindowsOptions           *WindowsSecurityContextOptions `protobuf:"bytes,10,opt,name=windowsOptions,proto3" json:"windowsOptions,omitempty"`
-	RunAsUser                *int64                         `protobuf:"varint,4,opt,name=runAsUser,proto3,oneof" json:"runAsUser,omitempty"`
-	RunAsGroup               *int64                         `protobuf:"varint,8,opt,name=runAsGroup,proto3,oneof" json:"runAsGroup,omitempty"`
-	RunAsNonRoot             *bool                          `protobuf:"varint,5,opt,name=runAsNonRoot,proto3,oneof" json:"runAsNonRoot,omitempty"`
-	ReadOnlyRootFilesystem   *bool                          `protobuf:"varint,6,opt,name=readOnlyRootFilesystem,proto3,oneof" json:"readOnlyRootFilesystem,omitempty"`
-	AllowPrivilegeEscalation *bool                          `protobuf:"varint,7,opt,name=allowPrivilegeEscalation,proto3,oneof" json:"allowPrivilegeEscalation,omitempty"`
-	ProcMount                *string                        `protobuf:"bytes,9,opt,name=procMount,proto3,oneof" json:"procMount,omitempty"`
-	SeccompProfile           *SeccompProfile                `protobuf:"bytes,11,opt,name=seccompProfile,proto3" json:"seccompProfile,omitempty"`
-	AppArmorProfile          *AppArmorProfile               `protobuf:"bytes,12,opt,name=appArmorProfile,proto3" json:"appArmorProfile,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Capabilities that are added and dropped.
+	Capabilities *Capabilities `protobuf:"bytes,1,opt,name=capabilities,proto3" json:"capabilities,omitempty"`
+	// True where the container may do what root may do on the node.
+	Privileged *bool `protobuf:"varint,2,opt,name=privileged,proto3,oneof" json:"privileged,omitempty"`
+	// SELinux context.
+	SeLinuxOptions *SELinuxOptions `protobuf:"bytes,3,opt,name=seLinuxOptions,proto3" json:"seLinuxOptions,omitempty"`
+	// Settings for Windows.
+	WindowsOptions *WindowsSecurityContextOptions `protobuf:"bytes,10,opt,name=windowsOptions,proto3" json:"windowsOptions,omitempty"`
+	// User id of the process; by default the image's.
+	RunAsUser *int64 `protobuf:"varint,4,opt,name=runAsUser,proto3,oneof" json:"runAsUser,omitempty"`
+	// Group id of the process.
+	RunAsGroup *int64 `protobuf:"varint,8,opt,name=runAsGroup,proto3,oneof" json:"runAsGroup,omitempty"`
+	// True where the container must not run as root; it is not started then.
+	RunAsNonRoot *bool `protobuf:"varint,5,opt,name=runAsNonRoot,proto3,oneof" json:"runAsNonRoot,omitempty"`
+	// True where the container's file system is read-only.
+	ReadOnlyRootFilesystem *bool `protobuf:"varint,6,opt,name=readOnlyRootFilesystem,proto3,oneof" json:"readOnlyRootFilesystem,omitempty"`
+	// False where a process cannot gain more privileges than its parent.
+	AllowPrivilegeEscalation *bool `protobuf:"varint,7,opt,name=allowPrivilegeEscalation,proto3,oneof" json:"allowPrivilegeEscalation,omitempty"`
+	// How /proc is mounted: Default or Unmasked.
+	ProcMount *string `protobuf:"bytes,9,opt,name=procMount,proto3,oneof" json:"procMount,omitempty"`
+	// System calls that are allowed.
+	SeccompProfile *SeccompProfile `protobuf:"bytes,11,opt,name=seccompProfile,proto3" json:"seccompProfile,omitempty"`
+	// AppArmor profile.
+	AppArmorProfile *AppArmorProfile `protobuf:"bytes,12,opt,name=appArmorProfile,proto3" json:"appArmorProfile,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *SecurityContext) Reset() {
@@ -1887,10 +2014,13 @@ func (x *SecurityContext) GetAppArmorProfile() *AppArmorProfile {
 	return nil
 }
 
+// Capabilities are parts of root's powers.
 type Capabilities struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Add           []string               `protobuf:"bytes,1,rep,name=add,proto3" json:"add,omitempty"`
-	Drop          []string               `protobuf:"bytes,2,rep,name=drop,proto3" json:"drop,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Capabilities to add: "NET_ADMIN".
+	Add []string `protobuf:"bytes,1,rep,name=add,proto3" json:"add,omitempty"`
+	// Capabilities to take away; "ALL" is all.
+	Drop          []string `protobuf:"bytes,2,rep,name=drop,proto3" json:"drop,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1939,12 +2069,17 @@ func (x *Capabilities) GetDrop() []string {
 	return nil
 }
 
+// SELinuxOptions is an SELinux context.
 type SELinuxOptions struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	Role          string                 `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
-	Type          string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
-	Level         string                 `protobuf:"bytes,4,opt,name=level,proto3" json:"level,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// User label.
+	User string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// Role label.
+	Role string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	// Type label.
+	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	// Level label.
+	Level         string `protobuf:"bytes,4,opt,name=level,proto3" json:"level,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2075,10 +2210,13 @@ func (x *WindowsSecurityContextOptions) GetHostProcess() bool {
 	return false
 }
 
+// SeccompProfile says which system calls are allowed.
 type SeccompProfile struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Type             string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	LocalhostProfile *string                `protobuf:"bytes,2,opt,name=localhostProfile,proto3,oneof" json:"localhostProfile,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RuntimeDefault, Unconfined, or Localhost for a profile of the node.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Relative path of the profile on the node, for Localhost.
+	LocalhostProfile *string `protobuf:"bytes,2,opt,name=localhostProfile,proto3,oneof" json:"localhostProfile,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -2127,10 +2265,13 @@ func (x *SeccompProfile) GetLocalhostProfile() string {
 	return ""
 }
 
+// AppArmorProfile says which AppArmor profile confines a container.
 type AppArmorProfile struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Type             string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	LocalhostProfile *string                `protobuf:"bytes,2,opt,name=localhostProfile,proto3,oneof" json:"localhostProfile,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RuntimeDefault, Unconfined, or Localhost for a profile of the node.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Name of the profile on the node, for Localhost.
+	LocalhostProfile *string `protobuf:"bytes,2,opt,name=localhostProfile,proto3,oneof" json:"localhostProfile,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -2179,12 +2320,15 @@ func (x *AppArmorProfile) GetLocalhostProfile() string {
 	return ""
 }
 
+// EphemeralContainer is a container that was added to a running pod for debugging.
 type EphemeralContainer struct {
-	state                    protoimpl.MessageState    `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its settings: those of a container.
 	EphemeralContainerCommon *EphemeralContainerCommon `protobuf:"bytes,1,opt,name=ephemeralContainerCommon,proto3" json:"ephemeralContainerCommon,omitempty"`
-	TargetContainerName      string                    `protobuf:"bytes,2,opt,name=targetContainerName,proto3" json:"targetContainerName,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	// Container whose processes it sees.
+	TargetContainerName string `protobuf:"bytes,2,opt,name=targetContainerName,proto3" json:"targetContainerName,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *EphemeralContainer) Reset() {
@@ -2231,35 +2375,62 @@ func (x *EphemeralContainer) GetTargetContainerName() string {
 	return ""
 }
 
+// EphemeralContainerCommon is what an ephemeral container has in common with others.
 type EphemeralContainerCommon struct {
-	state                    protoimpl.MessageState   `protogen:"open.v1"`
-	Name                     string                   `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Image                    string                   `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
-	Command                  []string                 `protobuf:"bytes,3,rep,name=command,proto3" json:"command,omitempty"`
-	Args                     []string                 `protobuf:"bytes,4,rep,name=args,proto3" json:"args,omitempty"`
-	WorkingDir               string                   `protobuf:"bytes,5,opt,name=workingDir,proto3" json:"workingDir,omitempty"`
-	Ports                    []*ContainerPort         `protobuf:"bytes,6,rep,name=ports,proto3" json:"ports,omitempty"`
-	EnvFrom                  []*EnvFromSource         `protobuf:"bytes,19,rep,name=envFrom,proto3" json:"envFrom,omitempty"`
-	Env                      []*EnvVar                `protobuf:"bytes,7,rep,name=env,proto3" json:"env,omitempty"`
-	Resources                *ResourceRequirements    `protobuf:"bytes,8,opt,name=resources,proto3" json:"resources,omitempty"`
-	ResizePolicy             []*ContainerResizePolicy `protobuf:"bytes,23,rep,name=resizePolicy,proto3" json:"resizePolicy,omitempty"`
-	RestartPolicy            *string                  `protobuf:"bytes,24,opt,name=restartPolicy,proto3,oneof" json:"restartPolicy,omitempty"`
-	RestartPolicyRules       []*ContainerRestartRule  `protobuf:"bytes,25,rep,name=restartPolicyRules,proto3" json:"restartPolicyRules,omitempty"`
-	VolumeMounts             []*VolumeMount           `protobuf:"bytes,9,rep,name=volumeMounts,proto3" json:"volumeMounts,omitempty"`
-	VolumeDevices            []*VolumeDevice          `protobuf:"bytes,21,rep,name=volumeDevices,proto3" json:"volumeDevices,omitempty"`
-	LivenessProbe            *Probe                   `protobuf:"bytes,10,opt,name=livenessProbe,proto3" json:"livenessProbe,omitempty"`
-	ReadinessProbe           *Probe                   `protobuf:"bytes,11,opt,name=readinessProbe,proto3" json:"readinessProbe,omitempty"`
-	StartupProbe             *Probe                   `protobuf:"bytes,22,opt,name=startupProbe,proto3" json:"startupProbe,omitempty"`
-	Lifecycle                *Lifecycle               `protobuf:"bytes,12,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
-	TerminationMessagePath   string                   `protobuf:"bytes,13,opt,name=terminationMessagePath,proto3" json:"terminationMessagePath,omitempty"`
-	TerminationMessagePolicy string                   `protobuf:"bytes,20,opt,name=terminationMessagePolicy,proto3" json:"terminationMessagePolicy,omitempty"`
-	ImagePullPolicy          string                   `protobuf:"bytes,14,opt,name=imagePullPolicy,proto3" json:"imagePullPolicy,omitempty"`
-	SecurityContext          *SecurityContext         `protobuf:"bytes,15,opt,name=securityContext,proto3" json:"securityContext,omitempty"`
-	Stdin                    bool                     `protobuf:"varint,16,opt,name=stdin,proto3" json:"stdin,omitempty"`
-	StdinOnce                bool                     `protobuf:"varint,17,opt,name=stdinOnce,proto3" json:"stdinOnce,omitempty"`
-	Tty                      bool                     `protobuf:"varint,18,opt,name=tty,proto3" json:"tty,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the container: a DNS label, unique in the pod.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Image that the container is made of.
+	Image string `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
+	// What is run, in place of the image's entry point. $(NAME) is replaced by the variable's value.
+	Command []string `protobuf:"bytes,3,rep,name=command,proto3" json:"command,omitempty"`
+	// Arguments, in place of the image's. $(NAME) is replaced by the variable's value.
+	Args []string `protobuf:"bytes,4,rep,name=args,proto3" json:"args,omitempty"`
+	// Directory in which the command runs; by default the image's.
+	WorkingDir string `protobuf:"bytes,5,opt,name=workingDir,proto3" json:"workingDir,omitempty"`
+	// Ports that the container listens on. The list informs; leaving a port out does not close it.
+	Ports []*ContainerPort `protobuf:"bytes,6,rep,name=ports,proto3" json:"ports,omitempty"`
+	// Config maps and secrets all of whose keys become environment variables.
+	EnvFrom []*EnvFromSource `protobuf:"bytes,19,rep,name=envFrom,proto3" json:"envFrom,omitempty"`
+	// Environment variables. They come before those of envFrom.
+	Env []*EnvVar `protobuf:"bytes,7,rep,name=env,proto3" json:"env,omitempty"`
+	// Resources that the container asks for, and is limited to.
+	Resources *ResourceRequirements `protobuf:"bytes,8,opt,name=resources,proto3" json:"resources,omitempty"`
+	// What a change of resources does to the running container.
+	ResizePolicy []*ContainerResizePolicy `protobuf:"bytes,23,rep,name=resizePolicy,proto3" json:"resizePolicy,omitempty"`
+	// Restart policy of this container. Always makes an init container run beside the others.
+	RestartPolicy *string `protobuf:"bytes,24,opt,name=restartPolicy,proto3,oneof" json:"restartPolicy,omitempty"`
+	// Rules on restarts by exit code.
+	RestartPolicyRules []*ContainerRestartRule `protobuf:"bytes,25,rep,name=restartPolicyRules,proto3" json:"restartPolicyRules,omitempty"`
+	// Volumes that the container sees, and where.
+	VolumeMounts []*VolumeMount `protobuf:"bytes,9,rep,name=volumeMounts,proto3" json:"volumeMounts,omitempty"`
+	// Block devices that the container sees, and where.
+	VolumeDevices []*VolumeDevice `protobuf:"bytes,21,rep,name=volumeDevices,proto3" json:"volumeDevices,omitempty"`
+	// While it fails, the container is restarted.
+	LivenessProbe *Probe `protobuf:"bytes,10,opt,name=livenessProbe,proto3" json:"livenessProbe,omitempty"`
+	// While it fails, the pod gets no traffic from services.
+	ReadinessProbe *Probe `protobuf:"bytes,11,opt,name=readinessProbe,proto3" json:"readinessProbe,omitempty"`
+	// Until it succeeds, the other probes wait; where it fails, the container is restarted.
+	StartupProbe *Probe `protobuf:"bytes,22,opt,name=startupProbe,proto3" json:"startupProbe,omitempty"`
+	// What is done after the container has started and before it is ended.
+	Lifecycle *Lifecycle `protobuf:"bytes,12,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
+	// File from which the last message of the container is read.
+	TerminationMessagePath string `protobuf:"bytes,13,opt,name=terminationMessagePath,proto3" json:"terminationMessagePath,omitempty"`
+	// Where the last message comes from: File, or FallbackToLogsOnError (the end of the log).
+	TerminationMessagePolicy string `protobuf:"bytes,20,opt,name=terminationMessagePolicy,proto3" json:"terminationMessagePolicy,omitempty"`
+	// When the image is pulled: Always, IfNotPresent or Never. By default Always for images tagged latest or not at all,
+	// else IfNotPresent.
+	ImagePullPolicy string `protobuf:"bytes,14,opt,name=imagePullPolicy,proto3" json:"imagePullPolicy,omitempty"`
+	// Security settings of the container; they come before those of the pod.
+	SecurityContext *SecurityContext `protobuf:"bytes,15,opt,name=securityContext,proto3" json:"securityContext,omitempty"`
+	// True where the container has a standard input to which one can attach.
+	Stdin bool `protobuf:"varint,16,opt,name=stdin,proto3" json:"stdin,omitempty"`
+	// True where the standard input is closed after the first client has gone.
+	StdinOnce bool `protobuf:"varint,17,opt,name=stdinOnce,proto3" json:"stdinOnce,omitempty"`
+	// True where the container has a terminal. Needs stdin.
+	Tty           bool `protobuf:"varint,18,opt,name=tty,proto3" json:"tty,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EphemeralContainerCommon) Reset() {
@@ -2467,23 +2638,37 @@ func (x *EphemeralContainerCommon) GetTty() bool {
 	return false
 }
 
+// PodSecurityContext is the security settings of a pod.
 type PodSecurityContext struct {
-	state                    protoimpl.MessageState         `protogen:"open.v1"`
-	SeLinuxOptions           *SELinuxOptions                `protobuf:"bytes,1,opt,name=seLinuxOptions,proto3" json:"seLinuxOptions,omitempty"`
-	WindowsOptions           *WindowsSecurityContextOptions `protobuf:"bytes,8,opt,name=windowsOptions,proto3" json:"windowsOptions,omitempty"`
-	RunAsUser                *int64                         `protobuf:"varint,2,opt,name=runAsUser,proto3,oneof" json:"runAsUser,omitempty"`
-	RunAsGroup               *int64                         `protobuf:"varint,6,opt,name=runAsGroup,proto3,oneof" json:"runAsGroup,omitempty"`
-	RunAsNonRoot             *bool                          `protobuf:"varint,3,opt,name=runAsNonRoot,proto3,oneof" json:"runAsNonRoot,omitempty"`
-	SupplementalGroups       []int64                        `protobuf:"varint,4,rep,packed,name=supplementalGroups,proto3" json:"supplementalGroups,omitempty"`
-	SupplementalGroupsPolicy *string                        `protobuf:"bytes,12,opt,name=supplementalGroupsPolicy,proto3,oneof" json:"supplementalGroupsPolicy,omitempty"`
-	FsGroup                  *int64                         `protobuf:"varint,5,opt,name=fsGroup,proto3,oneof" json:"fsGroup,omitempty"`
-	Sysctls                  []*Sysctl                      `protobuf:"bytes,7,rep,name=sysctls,proto3" json:"sysctls,omitempty"`
-	FsGroupChangePolicy      *string                        `protobuf:"bytes,9,opt,name=fsGroupChangePolicy,proto3,oneof" json:"fsGroupChangePolicy,omitempty"`
-	SeccompProfile           *SeccompProfile                `protobuf:"bytes,10,opt,name=seccompProfile,proto3" json:"seccompProfile,omitempty"`
-	AppArmorProfile          *AppArmorProfile               `protobuf:"bytes,11,opt,name=appArmorProfile,proto3" json:"appArmorProfile,omitempty"`
-	SeLinuxChangePolicy      *string                        `protobuf:"bytes,13,opt,name=seLinuxChangePolicy,proto3,oneof" json:"seLinuxChangePolicy,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// SELinux context of the containers.
+	SeLinuxOptions *SELinuxOptions `protobuf:"bytes,1,opt,name=seLinuxOptions,proto3" json:"seLinuxOptions,omitempty"`
+	// Settings for Windows.
+	WindowsOptions *WindowsSecurityContextOptions `protobuf:"bytes,8,opt,name=windowsOptions,proto3" json:"windowsOptions,omitempty"`
+	// User id of the processes; by default the image's.
+	RunAsUser *int64 `protobuf:"varint,2,opt,name=runAsUser,proto3,oneof" json:"runAsUser,omitempty"`
+	// Group id of the processes.
+	RunAsGroup *int64 `protobuf:"varint,6,opt,name=runAsGroup,proto3,oneof" json:"runAsGroup,omitempty"`
+	// True where containers must not run as root; they are not started then.
+	RunAsNonRoot *bool `protobuf:"varint,3,opt,name=runAsNonRoot,proto3,oneof" json:"runAsNonRoot,omitempty"`
+	// Further groups of the processes.
+	SupplementalGroups []int64 `protobuf:"varint,4,rep,packed,name=supplementalGroups,proto3" json:"supplementalGroups,omitempty"`
+	// Whether groups of the image count too: Merge or Strict.
+	SupplementalGroupsPolicy *string `protobuf:"bytes,12,opt,name=supplementalGroupsPolicy,proto3,oneof" json:"supplementalGroupsPolicy,omitempty"`
+	// Group that owns the volumes that support it, and is a group of the processes.
+	FsGroup *int64 `protobuf:"varint,5,opt,name=fsGroup,proto3,oneof" json:"fsGroup,omitempty"`
+	// Kernel parameters of the pod's namespaces.
+	Sysctls []*Sysctl `protobuf:"bytes,7,rep,name=sysctls,proto3" json:"sysctls,omitempty"`
+	// When the owner of a volume's files is changed: OnRootMismatch or Always.
+	FsGroupChangePolicy *string `protobuf:"bytes,9,opt,name=fsGroupChangePolicy,proto3,oneof" json:"fsGroupChangePolicy,omitempty"`
+	// System calls that are allowed.
+	SeccompProfile *SeccompProfile `protobuf:"bytes,10,opt,name=seccompProfile,proto3" json:"seccompProfile,omitempty"`
+	// AppArmor profile of the containers.
+	AppArmorProfile *AppArmorProfile `protobuf:"bytes,11,opt,name=appArmorProfile,proto3" json:"appArmorProfile,omitempty"`
+	// How volumes get the SELinux label: MountOption or Recursive.
+	SeLinuxChangePolicy *string `protobuf:"bytes,13,opt,name=seLinuxChangePolicy,proto3,oneof" json:"seLinuxChangePolicy,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *PodSecurityContext) Reset() {
@@ -2607,10 +2792,13 @@ func (x *PodSecurityContext) GetSeLinuxChangePolicy() string {
 	return ""
 }
 
+// Sysctl is one kernel parameter.
 type Sysctl struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the parameter.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its value.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,10 +23,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Endpoints are the addresses behind a service, in the older form that EndpointSlices replace.
 type Endpoints struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Subsets       []*EndpointSubset      `protobuf:"bytes,2,rep,name=subsets,proto3" json:"subsets,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Sets of addresses with the ports that each of them has.
+	Subsets       []*EndpointSubset `protobuf:"bytes,2,rep,name=subsets,proto3" json:"subsets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -75,13 +78,17 @@ func (x *Endpoints) GetSubsets() []*EndpointSubset {
 	return nil
 }
 
+// EndpointSubset is a set of addresses that have the same ports.
 type EndpointSubset struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Addresses         []*EndpointAddress     `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
-	NotReadyAddresses []*EndpointAddress     `protobuf:"bytes,2,rep,name=notReadyAddresses,proto3" json:"notReadyAddresses,omitempty"`
-	Ports             []*EndpointPort        `protobuf:"bytes,3,rep,name=ports,proto3" json:"ports,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Addresses that are ready for connections.
+	Addresses []*EndpointAddress `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Addresses that are not ready yet or any more.
+	NotReadyAddresses []*EndpointAddress `protobuf:"bytes,2,rep,name=notReadyAddresses,proto3" json:"notReadyAddresses,omitempty"`
+	// Ports of each address.
+	Ports         []*EndpointPort `protobuf:"bytes,3,rep,name=ports,proto3" json:"ports,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EndpointSubset) Reset() {
@@ -135,12 +142,17 @@ func (x *EndpointSubset) GetPorts() []*EndpointPort {
 	return nil
 }
 
+// EndpointAddress is one address.
 type EndpointAddress struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ip            string                 `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
-	Hostname      string                 `protobuf:"bytes,3,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	NodeName      *string                `protobuf:"bytes,4,opt,name=nodeName,proto3,oneof" json:"nodeName,omitempty"`
-	TargetRef     *ObjectReference       `protobuf:"bytes,2,opt,name=targetRef,proto3" json:"targetRef,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The IP address.
+	Ip string `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
+	// Name of the endpoint.
+	Hostname string `protobuf:"bytes,3,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	// Node on which the endpoint is.
+	NodeName *string `protobuf:"bytes,4,opt,name=nodeName,proto3,oneof" json:"nodeName,omitempty"`
+	// The pod behind the address.
+	TargetRef     *ObjectReference `protobuf:"bytes,2,opt,name=targetRef,proto3" json:"targetRef,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -203,12 +215,17 @@ func (x *EndpointAddress) GetTargetRef() *ObjectReference {
 	return nil
 }
 
+// EndpointPort is one port.
 type EndpointPort struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Port          int32                  `protobuf:"varint,2,opt,name=port,proto3" json:"port,omitempty"`
-	Protocol      string                 `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	AppProtocol   *string                `protobuf:"bytes,4,opt,name=appProtocol,proto3,oneof" json:"appProtocol,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the port: that of the service's port. Required where there are several.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The number.
+	Port int32 `protobuf:"varint,2,opt,name=port,proto3" json:"port,omitempty"`
+	// TCP, UDP or SCTP.
+	Protocol string `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// The application's protocol, as a hint.
+	AppProtocol   *string `protobuf:"bytes,4,opt,name=appProtocol,proto3,oneof" json:"appProtocol,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -271,10 +288,13 @@ func (x *EndpointPort) GetAppProtocol() string {
 	return ""
 }
 
+// EndpointsList is a list of objects of the kind Endpoints.
 type EndpointsList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*Endpoints           `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*Endpoints `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

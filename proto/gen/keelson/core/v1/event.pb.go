@@ -23,25 +23,41 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Event reports something that happened to an object. Events are kept for a limited time.
 type Event struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Metadata           *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	InvolvedObject     *ObjectReference       `protobuf:"bytes,2,opt,name=involvedObject,proto3" json:"involvedObject,omitempty"`
-	Reason             string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message            string                 `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
-	Source             *EventSource           `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
-	FirstTimestamp     *v1.Time               `protobuf:"bytes,6,opt,name=firstTimestamp,proto3" json:"firstTimestamp,omitempty"`
-	LastTimestamp      *v1.Time               `protobuf:"bytes,7,opt,name=lastTimestamp,proto3" json:"lastTimestamp,omitempty"`
-	Count              int32                  `protobuf:"varint,8,opt,name=count,proto3" json:"count,omitempty"`
-	Type               string                 `protobuf:"bytes,9,opt,name=type,proto3" json:"type,omitempty"`
-	EventTime          *v1.MicroTime          `protobuf:"bytes,10,opt,name=eventTime,proto3" json:"eventTime,omitempty"`
-	Series             *EventSeries           `protobuf:"bytes,11,opt,name=series,proto3" json:"series,omitempty"`
-	Action             string                 `protobuf:"bytes,12,opt,name=action,proto3" json:"action,omitempty"`
-	Related            *ObjectReference       `protobuf:"bytes,13,opt,name=related,proto3" json:"related,omitempty"`
-	ReportingComponent string                 `protobuf:"bytes,14,opt,name=reportingComponent,proto3" json:"reportingComponent,omitempty"`
-	ReportingInstance  string                 `protobuf:"bytes,15,opt,name=reportingInstance,proto3" json:"reportingInstance,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The object that the event is about.
+	InvolvedObject *ObjectReference `protobuf:"bytes,2,opt,name=involvedObject,proto3" json:"involvedObject,omitempty"`
+	// Why it happened, in one CamelCase word.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What happened, for people.
+	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	// Who reports it.
+	Source *EventSource `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
+	// When it was first reported.
+	FirstTimestamp *v1.Time `protobuf:"bytes,6,opt,name=firstTimestamp,proto3" json:"firstTimestamp,omitempty"`
+	// When it was last reported.
+	LastTimestamp *v1.Time `protobuf:"bytes,7,opt,name=lastTimestamp,proto3" json:"lastTimestamp,omitempty"`
+	// How often it has been reported.
+	Count int32 `protobuf:"varint,8,opt,name=count,proto3" json:"count,omitempty"`
+	// Normal or Warning.
+	Type string `protobuf:"bytes,9,opt,name=type,proto3" json:"type,omitempty"`
+	// When the event was first observed, precisely.
+	EventTime *v1.MicroTime `protobuf:"bytes,10,opt,name=eventTime,proto3" json:"eventTime,omitempty"`
+	// Later observations, where the event goes on.
+	Series *EventSeries `protobuf:"bytes,11,opt,name=series,proto3" json:"series,omitempty"`
+	// What was done about the object.
+	Action string `protobuf:"bytes,12,opt,name=action,proto3" json:"action,omitempty"`
+	// Another object that is involved.
+	Related *ObjectReference `protobuf:"bytes,13,opt,name=related,proto3" json:"related,omitempty"`
+	// Name of the controller that reports it.
+	ReportingComponent string `protobuf:"bytes,14,opt,name=reportingComponent,proto3" json:"reportingComponent,omitempty"`
+	// Instance of the controller.
+	ReportingInstance string `protobuf:"bytes,15,opt,name=reportingInstance,proto3" json:"reportingInstance,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Event) Reset() {
@@ -179,10 +195,13 @@ func (x *Event) GetReportingInstance() string {
 	return ""
 }
 
+// EventSource is who reports an event.
 type EventSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Component     string                 `protobuf:"bytes,1,opt,name=component,proto3" json:"component,omitempty"`
-	Host          string                 `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the component.
+	Component string `protobuf:"bytes,1,opt,name=component,proto3" json:"component,omitempty"`
+	// Node on which it runs.
+	Host          string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -231,10 +250,13 @@ func (x *EventSource) GetHost() string {
 	return ""
 }
 
+// EventSeries is an event that goes on.
 type EventSeries struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Count            int32                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
-	LastObservedTime *v1.MicroTime          `protobuf:"bytes,2,opt,name=lastObservedTime,proto3" json:"lastObservedTime,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How often it has been observed in the series.
+	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// When it was last observed.
+	LastObservedTime *v1.MicroTime `protobuf:"bytes,2,opt,name=lastObservedTime,proto3" json:"lastObservedTime,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -283,10 +305,13 @@ func (x *EventSeries) GetLastObservedTime() *v1.MicroTime {
 	return nil
 }
 
+// EventList is a list of objects of the kind Event.
 type EventList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*Event               `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*Event `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,11 +23,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Node is a machine that runs pods.
 type Node struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *NodeSpec              `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
-	Status        *NodeStatus            `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
+	Spec *NodeSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// The observed state, set by the system.
+	Status        *NodeStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -83,15 +87,24 @@ func (x *Node) GetStatus() *NodeStatus {
 	return nil
 }
 
+// NodeSpec is the desired state of a node.
 type NodeSpec struct {
-	state               protoimpl.MessageState   `protogen:"open.v1"`
-	PodCIDR             string                   `protobuf:"bytes,1,opt,name=podCIDR,proto3" json:"podCIDR,omitempty"`
-	PodCIDRs            []string                 `protobuf:"bytes,7,rep,name=podCIDRs,proto3" json:"podCIDRs,omitempty"`
-	ProviderID          string                   `protobuf:"bytes,3,opt,name=providerID,proto3" json:"providerID,omitempty"`
-	Unschedulable       bool                     `protobuf:"varint,4,opt,name=unschedulable,proto3" json:"unschedulable,omitempty"`
-	Taints              []*Taint                 `protobuf:"bytes,5,rep,name=taints,proto3" json:"taints,omitempty"`
-	ConfigSource        *NodeConfigSource        `protobuf:"bytes,6,opt,name=configSource,proto3" json:"configSource,omitempty"`
-	ExternalID          string                   `protobuf:"bytes,2,opt,name=externalID,proto3" json:"externalID,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Addresses for the node's pods.
+	PodCIDR string `protobuf:"bytes,1,opt,name=podCIDR,proto3" json:"podCIDR,omitempty"`
+	// Addresses for the node's pods, at most one range of IPv4 and one of IPv6; the first is podCIDR.
+	PodCIDRs []string `protobuf:"bytes,7,rep,name=podCIDRs,proto3" json:"podCIDRs,omitempty"`
+	// Identifier of the machine at its provider.
+	ProviderID string `protobuf:"bytes,3,opt,name=providerID,proto3" json:"providerID,omitempty"`
+	// True where no new pods are placed on the node.
+	Unschedulable bool `protobuf:"varint,4,opt,name=unschedulable,proto3" json:"unschedulable,omitempty"`
+	// Taints keep pods away that do not tolerate them.
+	Taints []*Taint `protobuf:"bytes,5,rep,name=taints,proto3" json:"taints,omitempty"`
+	// No longer used.
+	ConfigSource *NodeConfigSource `protobuf:"bytes,6,opt,name=configSource,proto3" json:"configSource,omitempty"`
+	// No longer used.
+	ExternalID string `protobuf:"bytes,2,opt,name=externalID,proto3" json:"externalID,omitempty"`
+	// What pods on the node may be preempted for.
 	PodPreemptionPolicy *NodePodPreemptionPolicy `protobuf:"bytes,8,opt,name=podPreemptionPolicy,proto3" json:"podPreemptionPolicy,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -183,8 +196,10 @@ func (x *NodeSpec) GetPodPreemptionPolicy() *NodePodPreemptionPolicy {
 	return nil
 }
 
+// NodeConfigSource is no longer used.
 type NodeConfigSource struct {
-	state         protoimpl.MessageState     `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// No longer used.
 	ConfigMap     *ConfigMapNodeConfigSource `protobuf:"bytes,2,opt,name=configMap,proto3" json:"configMap,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -227,13 +242,19 @@ func (x *NodeConfigSource) GetConfigMap() *ConfigMapNodeConfigSource {
 	return nil
 }
 
+// ConfigMapNodeConfigSource is no longer used.
 type ConfigMapNodeConfigSource struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Namespace        string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Name             string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Uid              string                 `protobuf:"bytes,3,opt,name=uid,proto3" json:"uid,omitempty"`
-	ResourceVersion  string                 `protobuf:"bytes,4,opt,name=resourceVersion,proto3" json:"resourceVersion,omitempty"`
-	KubeletConfigKey string                 `protobuf:"bytes,5,opt,name=kubeletConfigKey,proto3" json:"kubeletConfigKey,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// No longer used.
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// No longer used.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// No longer used.
+	Uid string `protobuf:"bytes,3,opt,name=uid,proto3" json:"uid,omitempty"`
+	// No longer used.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resourceVersion,proto3" json:"resourceVersion,omitempty"`
+	// No longer used.
+	KubeletConfigKey string `protobuf:"bytes,5,opt,name=kubeletConfigKey,proto3" json:"kubeletConfigKey,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -303,9 +324,11 @@ func (x *ConfigMapNodeConfigSource) GetKubeletConfigKey() string {
 	return ""
 }
 
+// NodePodPreemptionPolicy says for what pods of a node are not preempted.
 type NodePodPreemptionPolicy struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	DisableResizePreemption []string               `protobuf:"bytes,1,rep,name=disableResizePreemption,proto3" json:"disableResizePreemption,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resources for whose resize no pod is preempted.
+	DisableResizePreemption []string `protobuf:"bytes,1,rep,name=disableResizePreemption,proto3" json:"disableResizePreemption,omitempty"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
 }
@@ -347,22 +370,37 @@ func (x *NodePodPreemptionPolicy) GetDisableResizePreemption() []string {
 	return nil
 }
 
+// NodeStatus is the observed state of a node.
 type NodeStatus struct {
-	state            protoimpl.MessageState  `protogen:"open.v1"`
-	Capacity         map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=capacity,proto3" json:"capacity,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Allocatable      map[string]*v1.Quantity `protobuf:"bytes,2,rep,name=allocatable,proto3" json:"allocatable,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Phase            string                  `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`
-	Conditions       []*NodeCondition        `protobuf:"bytes,4,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	Addresses        []*NodeAddress          `protobuf:"bytes,5,rep,name=addresses,proto3" json:"addresses,omitempty"`
-	DaemonEndpoints  *NodeDaemonEndpoints    `protobuf:"bytes,6,opt,name=daemonEndpoints,proto3" json:"daemonEndpoints,omitempty"`
-	NodeInfo         *NodeSystemInfo         `protobuf:"bytes,7,opt,name=nodeInfo,proto3" json:"nodeInfo,omitempty"`
-	Images           []*ContainerImage       `protobuf:"bytes,8,rep,name=images,proto3" json:"images,omitempty"`
-	VolumesInUse     []string                `protobuf:"bytes,9,rep,name=volumesInUse,proto3" json:"volumesInUse,omitempty"`
-	VolumesAttached  []*AttachedVolume       `protobuf:"bytes,10,rep,name=volumesAttached,proto3" json:"volumesAttached,omitempty"`
-	Config           *NodeConfigStatus       `protobuf:"bytes,11,opt,name=config,proto3" json:"config,omitempty"`
-	RuntimeHandlers  []*NodeRuntimeHandler   `protobuf:"bytes,12,rep,name=runtimeHandlers,proto3" json:"runtimeHandlers,omitempty"`
-	Features         *NodeFeatures           `protobuf:"bytes,13,opt,name=features,proto3" json:"features,omitempty"`
-	DeclaredFeatures []string                `protobuf:"bytes,14,rep,name=declaredFeatures,proto3" json:"declaredFeatures,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All resources of the node.
+	Capacity map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=capacity,proto3" json:"capacity,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Resources of the node that pods may have.
+	Allocatable map[string]*v1.Quantity `protobuf:"bytes,2,rep,name=allocatable,proto3" json:"allocatable,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// No longer used.
+	Phase string `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`
+	// What is the matter with the node; Ready is the most important.
+	Conditions []*NodeCondition `protobuf:"bytes,4,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	// Addresses at which the node is reached.
+	Addresses []*NodeAddress `protobuf:"bytes,5,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Endpoints of the node's daemons.
+	DaemonEndpoints *NodeDaemonEndpoints `protobuf:"bytes,6,opt,name=daemonEndpoints,proto3" json:"daemonEndpoints,omitempty"`
+	// The machine and its software.
+	NodeInfo *NodeSystemInfo `protobuf:"bytes,7,opt,name=nodeInfo,proto3" json:"nodeInfo,omitempty"`
+	// Images on the node.
+	Images []*ContainerImage `protobuf:"bytes,8,rep,name=images,proto3" json:"images,omitempty"`
+	// Volumes that are mounted.
+	VolumesInUse []string `protobuf:"bytes,9,rep,name=volumesInUse,proto3" json:"volumesInUse,omitempty"`
+	// Volumes that are attached.
+	VolumesAttached []*AttachedVolume `protobuf:"bytes,10,rep,name=volumesAttached,proto3" json:"volumesAttached,omitempty"`
+	// No longer used.
+	Config *NodeConfigStatus `protobuf:"bytes,11,opt,name=config,proto3" json:"config,omitempty"`
+	// Handlers of the container runtime.
+	RuntimeHandlers []*NodeRuntimeHandler `protobuf:"bytes,12,rep,name=runtimeHandlers,proto3" json:"runtimeHandlers,omitempty"`
+	// What the container runtime can do.
+	Features *NodeFeatures `protobuf:"bytes,13,opt,name=features,proto3" json:"features,omitempty"`
+	// Features that the kubelet has and the scheduler may depend on.
+	DeclaredFeatures []string `protobuf:"bytes,14,rep,name=declaredFeatures,proto3" json:"declaredFeatures,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -495,16 +533,23 @@ func (x *NodeStatus) GetDeclaredFeatures() []string {
 	return nil
 }
 
+// NodeCondition is one aspect of a node's state.
 type NodeCondition struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Type               string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Status             string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	LastHeartbeatTime  *v1.Time               `protobuf:"bytes,3,opt,name=lastHeartbeatTime,proto3" json:"lastHeartbeatTime,omitempty"`
-	LastTransitionTime *v1.Time               `protobuf:"bytes,4,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
-	Reason             string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message            string                 `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Type of the condition.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// True, False or Unknown.
+	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	// When the node last reported it.
+	LastHeartbeatTime *v1.Time `protobuf:"bytes,3,opt,name=lastHeartbeatTime,proto3" json:"lastHeartbeatTime,omitempty"`
+	// When the status last changed.
+	LastTransitionTime *v1.Time `protobuf:"bytes,4,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
+	// Why, in one CamelCase word.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Why, for people.
+	Message       string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NodeCondition) Reset() {
@@ -579,10 +624,13 @@ func (x *NodeCondition) GetMessage() string {
 	return ""
 }
 
+// NodeAddress is one address of a node.
 type NodeAddress struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Address       string                 `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// InternalIP, ExternalIP, Hostname, InternalDNS or ExternalDNS.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The address.
+	Address       string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -631,9 +679,11 @@ func (x *NodeAddress) GetAddress() string {
 	return ""
 }
 
+// NodeDaemonEndpoints are the endpoints of a node's daemons.
 type NodeDaemonEndpoints struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	KubeletEndpoint *DaemonEndpoint        `protobuf:"bytes,1,opt,name=kubeletEndpoint,proto3" json:"kubeletEndpoint,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the kubelet listens.
+	KubeletEndpoint *DaemonEndpoint `protobuf:"bytes,1,opt,name=kubeletEndpoint,proto3" json:"kubeletEndpoint,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -675,9 +725,11 @@ func (x *NodeDaemonEndpoints) GetKubeletEndpoint() *DaemonEndpoint {
 	return nil
 }
 
+// DaemonEndpoint is where a daemon listens.
 type DaemonEndpoint struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Port          int32                  `protobuf:"varint,1,opt,name=Port,proto3" json:"Port,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The port.
+	Port          int32 `protobuf:"varint,1,opt,name=Port,proto3" json:"Port,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -719,22 +771,35 @@ func (x *DaemonEndpoint) GetPort() int32 {
 	return 0
 }
 
+// NodeSystemInfo describes a machine and its software.
 type NodeSystemInfo struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	MachineID               string                 `protobuf:"bytes,1,opt,name=machineID,proto3" json:"machineID,omitempty"`
-	SystemUUID              string                 `protobuf:"bytes,2,opt,name=systemUUID,proto3" json:"systemUUID,omitempty"`
-	BootID                  string                 `protobuf:"bytes,3,opt,name=bootID,proto3" json:"bootID,omitempty"`
-	KernelVersion           string                 `protobuf:"bytes,4,opt,name=kernelVersion,proto3" json:"kernelVersion,omitempty"`
-	OsImage                 string                 `protobuf:"bytes,5,opt,name=osImage,proto3" json:"osImage,omitempty"`
-	ContainerRuntimeVersion string                 `protobuf:"bytes,6,opt,name=containerRuntimeVersion,proto3" json:"containerRuntimeVersion,omitempty"`
-	KubeletVersion          string                 `protobuf:"bytes,7,opt,name=kubeletVersion,proto3" json:"kubeletVersion,omitempty"`
-	KubeProxyVersion        string                 `protobuf:"bytes,8,opt,name=kubeProxyVersion,proto3" json:"kubeProxyVersion,omitempty"`
-	OperatingSystem         string                 `protobuf:"bytes,9,opt,name=operatingSystem,proto3" json:"operatingSystem,omitempty"`
-	Architecture            string                 `protobuf:"bytes,10,opt,name=architecture,proto3" json:"architecture,omitempty"`
-	Swap                    *NodeSwapStatus        `protobuf:"bytes,11,opt,name=swap,proto3" json:"swap,omitempty"`
-	RunningInUserNamespace  *bool                  `protobuf:"varint,12,opt,name=runningInUserNamespace,proto3,oneof" json:"runningInUserNamespace,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifier of the installation, from /etc/machine-id.
+	MachineID string `protobuf:"bytes,1,opt,name=machineID,proto3" json:"machineID,omitempty"`
+	// Identifier of the machine, from its firmware.
+	SystemUUID string `protobuf:"bytes,2,opt,name=systemUUID,proto3" json:"systemUUID,omitempty"`
+	// Identifier of the boot.
+	BootID string `protobuf:"bytes,3,opt,name=bootID,proto3" json:"bootID,omitempty"`
+	// Version of the kernel.
+	KernelVersion string `protobuf:"bytes,4,opt,name=kernelVersion,proto3" json:"kernelVersion,omitempty"`
+	// Name and version of the operating system.
+	OsImage string `protobuf:"bytes,5,opt,name=osImage,proto3" json:"osImage,omitempty"`
+	// Container runtime and its version: "containerd://2.0.0".
+	ContainerRuntimeVersion string `protobuf:"bytes,6,opt,name=containerRuntimeVersion,proto3" json:"containerRuntimeVersion,omitempty"`
+	// Version of the kubelet.
+	KubeletVersion string `protobuf:"bytes,7,opt,name=kubeletVersion,proto3" json:"kubeletVersion,omitempty"`
+	// No longer set.
+	KubeProxyVersion string `protobuf:"bytes,8,opt,name=kubeProxyVersion,proto3" json:"kubeProxyVersion,omitempty"`
+	// Operating system: "linux".
+	OperatingSystem string `protobuf:"bytes,9,opt,name=operatingSystem,proto3" json:"operatingSystem,omitempty"`
+	// Architecture of the processor: "amd64".
+	Architecture string `protobuf:"bytes,10,opt,name=architecture,proto3" json:"architecture,omitempty"`
+	// Swap of the machine.
+	Swap *NodeSwapStatus `protobuf:"bytes,11,opt,name=swap,proto3" json:"swap,omitempty"`
+	// True where the kubelet runs in a user namespace.
+	RunningInUserNamespace *bool `protobuf:"varint,12,opt,name=runningInUserNamespace,proto3,oneof" json:"runningInUserNamespace,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *NodeSystemInfo) Reset() {
@@ -851,9 +916,11 @@ func (x *NodeSystemInfo) GetRunningInUserNamespace() bool {
 	return false
 }
 
+// NodeSwapStatus describes a machine's swap.
 type NodeSwapStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Capacity      *int64                 `protobuf:"varint,1,opt,name=capacity,proto3,oneof" json:"capacity,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes of swap.
+	Capacity      *int64 `protobuf:"varint,1,opt,name=capacity,proto3,oneof" json:"capacity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -895,10 +962,13 @@ func (x *NodeSwapStatus) GetCapacity() int64 {
 	return 0
 }
 
+// ContainerImage is an image on a node.
 type ContainerImage struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Names         []string               `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
-	SizeBytes     int64                  `protobuf:"varint,2,opt,name=sizeBytes,proto3" json:"sizeBytes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names by which the image is known.
+	Names []string `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
+	// Bytes that the image takes.
+	SizeBytes     int64 `protobuf:"varint,2,opt,name=sizeBytes,proto3" json:"sizeBytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -947,10 +1017,13 @@ func (x *ContainerImage) GetSizeBytes() int64 {
 	return 0
 }
 
+// AttachedVolume is a volume that is attached to a node.
 type AttachedVolume struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	DevicePath    string                 `protobuf:"bytes,2,opt,name=devicePath,proto3" json:"devicePath,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the volume.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Path of its device.
+	DevicePath    string `protobuf:"bytes,2,opt,name=devicePath,proto3" json:"devicePath,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -999,12 +1072,17 @@ func (x *AttachedVolume) GetDevicePath() string {
 	return ""
 }
 
+// NodeConfigStatus is no longer used.
 type NodeConfigStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Assigned      *NodeConfigSource      `protobuf:"bytes,1,opt,name=assigned,proto3" json:"assigned,omitempty"`
-	Active        *NodeConfigSource      `protobuf:"bytes,2,opt,name=active,proto3" json:"active,omitempty"`
-	LastKnownGood *NodeConfigSource      `protobuf:"bytes,3,opt,name=lastKnownGood,proto3" json:"lastKnownGood,omitempty"`
-	Error         string                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// No longer used.
+	Assigned *NodeConfigSource `protobuf:"bytes,1,opt,name=assigned,proto3" json:"assigned,omitempty"`
+	// No longer used.
+	Active *NodeConfigSource `protobuf:"bytes,2,opt,name=active,proto3" json:"active,omitempty"`
+	// No longer used.
+	LastKnownGood *NodeConfigSource `protobuf:"bytes,3,opt,name=lastKnownGood,proto3" json:"lastKnownGood,omitempty"`
+	// No longer used.
+	Error         string `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1067,9 +1145,12 @@ func (x *NodeConfigStatus) GetError() string {
 	return ""
 }
 
+// NodeRuntimeHandler is one handler of the container runtime.
 type NodeRuntimeHandler struct {
-	state         protoimpl.MessageState      `protogen:"open.v1"`
-	Name          string                      `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the handler; empty is the default one.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it can do.
 	Features      *NodeRuntimeHandlerFeatures `protobuf:"bytes,2,opt,name=features,proto3" json:"features,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1119,12 +1200,15 @@ func (x *NodeRuntimeHandler) GetFeatures() *NodeRuntimeHandlerFeatures {
 	return nil
 }
 
+// NodeRuntimeHandlerFeatures is what a handler of the container runtime can do.
 type NodeRuntimeHandlerFeatures struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	RecursiveReadOnlyMounts *bool                  `protobuf:"varint,1,opt,name=recursiveReadOnlyMounts,proto3,oneof" json:"recursiveReadOnlyMounts,omitempty"`
-	UserNamespaces          *bool                  `protobuf:"varint,2,opt,name=userNamespaces,proto3,oneof" json:"userNamespaces,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True where it supports recursive read-only mounts.
+	RecursiveReadOnlyMounts *bool `protobuf:"varint,1,opt,name=recursiveReadOnlyMounts,proto3,oneof" json:"recursiveReadOnlyMounts,omitempty"`
+	// True where it supports user namespaces.
+	UserNamespaces *bool `protobuf:"varint,2,opt,name=userNamespaces,proto3,oneof" json:"userNamespaces,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *NodeRuntimeHandlerFeatures) Reset() {
@@ -1171,9 +1255,11 @@ func (x *NodeRuntimeHandlerFeatures) GetUserNamespaces() bool {
 	return false
 }
 
+// NodeFeatures is what the container runtime of a node can do.
 type NodeFeatures struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	SupplementalGroupsPolicy *bool                  `protobuf:"varint,1,opt,name=supplementalGroupsPolicy,proto3,oneof" json:"supplementalGroupsPolicy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True where it supports supplementalGroupsPolicy.
+	SupplementalGroupsPolicy *bool `protobuf:"varint,1,opt,name=supplementalGroupsPolicy,proto3,oneof" json:"supplementalGroupsPolicy,omitempty"`
 	unknownFields            protoimpl.UnknownFields
 	sizeCache                protoimpl.SizeCache
 }
@@ -1215,10 +1301,13 @@ func (x *NodeFeatures) GetSupplementalGroupsPolicy() bool {
 	return false
 }
 
+// NodeList is a list of objects of the kind Node.
 type NodeList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*Node                `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*Node `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,11 +23,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Pod is a group of containers that run together on one node.
 type Pod struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *PodSpec               `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
-	Status        *PodStatus             `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
+	Spec *PodSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// The observed state, set by the system.
+	Status        *PodStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -83,53 +87,99 @@ func (x *Pod) GetStatus() *PodStatus {
 	return nil
 }
 
+// PodSpec is the desired state of a pod.
 type PodSpec struct {
-	state                         protoimpl.MessageState      `protogen:"open.v1"`
-	Volumes                       []*Volume                   `protobuf:"bytes,1,rep,name=volumes,proto3" json:"volumes,omitempty"`
-	InitContainers                []*Container                `protobuf:"bytes,20,rep,name=initContainers,proto3" json:"initContainers,omitempty"`
-	Containers                    []*Container                `protobuf:"bytes,2,rep,name=containers,proto3" json:"containers,omitempty"`
-	EphemeralContainers           []*EphemeralContainer       `protobuf:"bytes,34,rep,name=ephemeralContainers,proto3" json:"ephemeralContainers,omitempty"`
-	RestartPolicy                 string                      `protobuf:"bytes,3,opt,name=restartPolicy,proto3" json:"restartPolicy,omitempty"`
-	TerminationGracePeriodSeconds *int64                      `protobuf:"varint,4,opt,name=terminationGracePeriodSeconds,proto3,oneof" json:"terminationGracePeriodSeconds,omitempty"`
-	ActiveDeadlineSeconds         *int64                      `protobuf:"varint,5,opt,name=activeDeadlineSeconds,proto3,oneof" json:"activeDeadlineSeconds,omitempty"`
-	DnsPolicy                     string                      `protobuf:"bytes,6,opt,name=dnsPolicy,proto3" json:"dnsPolicy,omitempty"`
-	NodeSelector                  map[string]string           `protobuf:"bytes,7,rep,name=nodeSelector,proto3" json:"nodeSelector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	ServiceAccountName            string                      `protobuf:"bytes,8,opt,name=serviceAccountName,proto3" json:"serviceAccountName,omitempty"`
-	ServiceAccount                string                      `protobuf:"bytes,9,opt,name=serviceAccount,proto3" json:"serviceAccount,omitempty"`
-	AutomountServiceAccountToken  *bool                       `protobuf:"varint,21,opt,name=automountServiceAccountToken,proto3,oneof" json:"automountServiceAccountToken,omitempty"`
-	NodeName                      string                      `protobuf:"bytes,10,opt,name=nodeName,proto3" json:"nodeName,omitempty"`
-	HostNetwork                   bool                        `protobuf:"varint,11,opt,name=hostNetwork,proto3" json:"hostNetwork,omitempty"`
-	HostPID                       bool                        `protobuf:"varint,12,opt,name=hostPID,proto3" json:"hostPID,omitempty"`
-	HostIPC                       bool                        `protobuf:"varint,13,opt,name=hostIPC,proto3" json:"hostIPC,omitempty"`
-	ShareProcessNamespace         *bool                       `protobuf:"varint,27,opt,name=shareProcessNamespace,proto3,oneof" json:"shareProcessNamespace,omitempty"`
-	SecurityContext               *PodSecurityContext         `protobuf:"bytes,14,opt,name=securityContext,proto3" json:"securityContext,omitempty"`
-	ImagePullSecrets              []*LocalObjectReference     `protobuf:"bytes,15,rep,name=imagePullSecrets,proto3" json:"imagePullSecrets,omitempty"`
-	Hostname                      string                      `protobuf:"bytes,16,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	Subdomain                     string                      `protobuf:"bytes,17,opt,name=subdomain,proto3" json:"subdomain,omitempty"`
-	Affinity                      *Affinity                   `protobuf:"bytes,18,opt,name=affinity,proto3" json:"affinity,omitempty"`
-	SchedulerName                 string                      `protobuf:"bytes,19,opt,name=schedulerName,proto3" json:"schedulerName,omitempty"`
-	Tolerations                   []*Toleration               `protobuf:"bytes,22,rep,name=tolerations,proto3" json:"tolerations,omitempty"`
-	HostAliases                   []*HostAlias                `protobuf:"bytes,23,rep,name=hostAliases,proto3" json:"hostAliases,omitempty"`
-	PriorityClassName             string                      `protobuf:"bytes,24,opt,name=priorityClassName,proto3" json:"priorityClassName,omitempty"`
-	Priority                      *int32                      `protobuf:"varint,25,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
-	DnsConfig                     *PodDNSConfig               `protobuf:"bytes,26,opt,name=dnsConfig,proto3" json:"dnsConfig,omitempty"`
-	ReadinessGates                []*PodReadinessGate         `protobuf:"bytes,28,rep,name=readinessGates,proto3" json:"readinessGates,omitempty"`
-	RuntimeClassName              *string                     `protobuf:"bytes,29,opt,name=runtimeClassName,proto3,oneof" json:"runtimeClassName,omitempty"`
-	EnableServiceLinks            *bool                       `protobuf:"varint,30,opt,name=enableServiceLinks,proto3,oneof" json:"enableServiceLinks,omitempty"`
-	PreemptionPolicy              *string                     `protobuf:"bytes,31,opt,name=preemptionPolicy,proto3,oneof" json:"preemptionPolicy,omitempty"`
-	Overhead                      map[string]*v1.Quantity     `protobuf:"bytes,32,rep,name=overhead,proto3" json:"overhead,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	TopologySpreadConstraints     []*TopologySpreadConstraint `protobuf:"bytes,33,rep,name=topologySpreadConstraints,proto3" json:"topologySpreadConstraints,omitempty"`
-	SetHostnameAsFQDN             *bool                       `protobuf:"varint,35,opt,name=setHostnameAsFQDN,proto3,oneof" json:"setHostnameAsFQDN,omitempty"`
-	Os                            *PodOS                      `protobuf:"bytes,36,opt,name=os,proto3" json:"os,omitempty"`
-	HostUsers                     *bool                       `protobuf:"varint,37,opt,name=hostUsers,proto3,oneof" json:"hostUsers,omitempty"`
-	SchedulingGates               []*PodSchedulingGate        `protobuf:"bytes,38,rep,name=schedulingGates,proto3" json:"schedulingGates,omitempty"`
-	ResourceClaims                []*PodResourceClaim         `protobuf:"bytes,39,rep,name=resourceClaims,proto3" json:"resourceClaims,omitempty"`
-	Resources                     *ResourceRequirements       `protobuf:"bytes,40,opt,name=resources,proto3" json:"resources,omitempty"`
-	HostnameOverride              *string                     `protobuf:"bytes,41,opt,name=hostnameOverride,proto3,oneof" json:"hostnameOverride,omitempty"`
-	SchedulingGroup               *PodSchedulingGroup         `protobuf:"bytes,43,opt,name=schedulingGroup,proto3" json:"schedulingGroup,omitempty"`
-	EvictionResponders            []*EvictionResponder        `protobuf:"bytes,44,rep,name=evictionResponders,proto3" json:"evictionResponders,omitempty"`
-	unknownFields                 protoimpl.UnknownFields
-	sizeCache                     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Volumes that containers of the pod may mount.
+	Volumes []*Volume `protobuf:"bytes,1,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	// Containers that run before the others, one after the other. Those with restartPolicy Always go on running beside
+	// them.
+	InitContainers []*Container `protobuf:"bytes,20,rep,name=initContainers,proto3" json:"initContainers,omitempty"`
+	// Containers of the pod; at least one. They cannot be added or removed later.
+	Containers []*Container `protobuf:"bytes,2,rep,name=containers,proto3" json:"containers,omitempty"`
+	// Containers that were added to the running pod for debugging, by the ephemeralcontainers subresource.
+	EphemeralContainers []*EphemeralContainer `protobuf:"bytes,34,rep,name=ephemeralContainers,proto3" json:"ephemeralContainers,omitempty"`
+	// Whether containers that end are started again: Always, OnFailure or Never.
+	RestartPolicy string `protobuf:"bytes,3,opt,name=restartPolicy,proto3" json:"restartPolicy,omitempty"`
+	// Seconds between the request to end (SIGTERM) and the kill (SIGKILL).
+	TerminationGracePeriodSeconds *int64 `protobuf:"varint,4,opt,name=terminationGracePeriodSeconds,proto3,oneof" json:"terminationGracePeriodSeconds,omitempty"`
+	// Seconds after which the pod is ended and marked as failed.
+	ActiveDeadlineSeconds *int64 `protobuf:"varint,5,opt,name=activeDeadlineSeconds,proto3,oneof" json:"activeDeadlineSeconds,omitempty"`
+	// Where the pod's DNS configuration comes from: ClusterFirst, ClusterFirstWithHostNet, Default (the node's) or None
+	// (dnsConfig alone).
+	DnsPolicy string `protobuf:"bytes,6,opt,name=dnsPolicy,proto3" json:"dnsPolicy,omitempty"`
+	// Labels that a node must have for the pod to run on it.
+	NodeSelector map[string]string `protobuf:"bytes,7,rep,name=nodeSelector,proto3" json:"nodeSelector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Service account as which the pod's processes speak to the API.
+	ServiceAccountName string `protobuf:"bytes,8,opt,name=serviceAccountName,proto3" json:"serviceAccountName,omitempty"`
+	// Older name of serviceAccountName; use that.
+	ServiceAccount string `protobuf:"bytes,9,opt,name=serviceAccount,proto3" json:"serviceAccount,omitempty"`
+	// Whether a token of the service account is mounted into the containers.
+	AutomountServiceAccountToken *bool `protobuf:"varint,21,opt,name=automountServiceAccountToken,proto3,oneof" json:"automountServiceAccountToken,omitempty"`
+	// Node that the pod runs on. Set by the scheduler; where it is set at creation, the scheduler has no say.
+	NodeName string `protobuf:"bytes,10,opt,name=nodeName,proto3" json:"nodeName,omitempty"`
+	// True where the pod uses the node's network.
+	HostNetwork bool `protobuf:"varint,11,opt,name=hostNetwork,proto3" json:"hostNetwork,omitempty"`
+	// True where the pod sees the node's processes.
+	HostPID bool `protobuf:"varint,12,opt,name=hostPID,proto3" json:"hostPID,omitempty"`
+	// True where the pod uses the node's IPC.
+	HostIPC bool `protobuf:"varint,13,opt,name=hostIPC,proto3" json:"hostIPC,omitempty"`
+	// True where the containers of the pod see each other's processes.
+	ShareProcessNamespace *bool `protobuf:"varint,27,opt,name=shareProcessNamespace,proto3,oneof" json:"shareProcessNamespace,omitempty"`
+	// Security settings for the whole pod; those of a container come first.
+	SecurityContext *PodSecurityContext `protobuf:"bytes,14,opt,name=securityContext,proto3" json:"securityContext,omitempty"`
+	// Secrets, in the same namespace, with credentials for pulling images.
+	ImagePullSecrets []*LocalObjectReference `protobuf:"bytes,15,rep,name=imagePullSecrets,proto3" json:"imagePullSecrets,omitempty"`
+	// Host name of the pod; by default its name.
+	Hostname string `protobuf:"bytes,16,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	// With this the pod is called "<hostname>.<subdomain>.<namespace>.svc.<cluster domain>".
+	Subdomain string `protobuf:"bytes,17,opt,name=subdomain,proto3" json:"subdomain,omitempty"`
+	// Rules on where the pod may or should run.
+	Affinity *Affinity `protobuf:"bytes,18,opt,name=affinity,proto3" json:"affinity,omitempty"`
+	// Scheduler that places the pod.
+	SchedulerName string `protobuf:"bytes,19,opt,name=schedulerName,proto3" json:"schedulerName,omitempty"`
+	// Taints that do not keep the pod away.
+	Tolerations []*Toleration `protobuf:"bytes,22,rep,name=tolerations,proto3" json:"tolerations,omitempty"`
+	// Entries for the pod's /etc/hosts.
+	HostAliases []*HostAlias `protobuf:"bytes,23,rep,name=hostAliases,proto3" json:"hostAliases,omitempty"`
+	// Priority class that gives the pod its priority.
+	PriorityClassName string `protobuf:"bytes,24,opt,name=priorityClassName,proto3" json:"priorityClassName,omitempty"`
+	// Importance of the pod, from its priority class.
+	Priority *int32 `protobuf:"varint,25,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
+	// DNS settings, in addition to those of dnsPolicy.
+	DnsConfig *PodDNSConfig `protobuf:"bytes,26,opt,name=dnsConfig,proto3" json:"dnsConfig,omitempty"`
+	// Conditions that must be true, besides the containers being ready, for the pod to be ready.
+	ReadinessGates []*PodReadinessGate `protobuf:"bytes,28,rep,name=readinessGates,proto3" json:"readinessGates,omitempty"`
+	// Runtime class in which the pod runs.
+	RuntimeClassName *string `protobuf:"bytes,29,opt,name=runtimeClassName,proto3,oneof" json:"runtimeClassName,omitempty"`
+	// Whether the services of the namespace are announced in environment variables.
+	EnableServiceLinks *bool `protobuf:"varint,30,opt,name=enableServiceLinks,proto3,oneof" json:"enableServiceLinks,omitempty"`
+	// Whether the pod may preempt pods of lower priority: PreemptLowerPriority or Never.
+	PreemptionPolicy *string `protobuf:"bytes,31,opt,name=preemptionPolicy,proto3,oneof" json:"preemptionPolicy,omitempty"`
+	// Resources that running the pod takes besides its containers'.
+	Overhead map[string]*v1.Quantity `protobuf:"bytes,32,rep,name=overhead,proto3" json:"overhead,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How the pods of a group should be spread over zones, nodes or other domains.
+	TopologySpreadConstraints []*TopologySpreadConstraint `protobuf:"bytes,33,rep,name=topologySpreadConstraints,proto3" json:"topologySpreadConstraints,omitempty"`
+	// True where the host name is the fully qualified one.
+	SetHostnameAsFQDN *bool `protobuf:"varint,35,opt,name=setHostnameAsFQDN,proto3,oneof" json:"setHostnameAsFQDN,omitempty"`
+	// Operating system that the containers are made for.
+	Os *PodOS `protobuf:"bytes,36,opt,name=os,proto3" json:"os,omitempty"`
+	// False where the pod has a user namespace of its own.
+	HostUsers *bool `protobuf:"varint,37,opt,name=hostUsers,proto3,oneof" json:"hostUsers,omitempty"`
+	// While there are any, the pod is not scheduled.
+	SchedulingGates []*PodSchedulingGate `protobuf:"bytes,38,rep,name=schedulingGates,proto3" json:"schedulingGates,omitempty"`
+	// Resource claims that must be allocated before the pod starts.
+	ResourceClaims []*PodResourceClaim `protobuf:"bytes,39,rep,name=resourceClaims,proto3" json:"resourceClaims,omitempty"`
+	// Resources of the pod as a whole.
+	Resources *ResourceRequirements `protobuf:"bytes,40,opt,name=resources,proto3" json:"resources,omitempty"`
+	// Host name of the pod, whatever hostname and subdomain say.
+	HostnameOverride *string `protobuf:"bytes,41,opt,name=hostnameOverride,proto3,oneof" json:"hostnameOverride,omitempty"`
+	// Group of pods that are scheduled together.
+	SchedulingGroup *PodSchedulingGroup `protobuf:"bytes,43,opt,name=schedulingGroup,proto3" json:"schedulingGroup,omitempty"`
+	// Those who are asked before the pod is evicted.
+	EvictionResponders []*EvictionResponder `protobuf:"bytes,44,rep,name=evictionResponders,proto3" json:"evictionResponders,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *PodSpec) Reset() {
@@ -463,10 +513,13 @@ func (x *PodSpec) GetEvictionResponders() []*EvictionResponder {
 	return nil
 }
 
+// HostAlias is one line of /etc/hosts.
 type HostAlias struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ip            string                 `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
-	Hostnames     []string               `protobuf:"bytes,2,rep,name=hostnames,proto3" json:"hostnames,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address.
+	Ip string `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
+	// Its names.
+	Hostnames     []string `protobuf:"bytes,2,rep,name=hostnames,proto3" json:"hostnames,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -515,11 +568,15 @@ func (x *HostAlias) GetHostnames() []string {
 	return nil
 }
 
+// PodDNSConfig is DNS settings of a pod.
 type PodDNSConfig struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Nameservers   []string               `protobuf:"bytes,1,rep,name=nameservers,proto3" json:"nameservers,omitempty"`
-	Searches      []string               `protobuf:"bytes,2,rep,name=searches,proto3" json:"searches,omitempty"`
-	Options       []*PodDNSConfigOption  `protobuf:"bytes,3,rep,name=options,proto3" json:"options,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Addresses of DNS servers; at most three.
+	Nameservers []string `protobuf:"bytes,1,rep,name=nameservers,proto3" json:"nameservers,omitempty"`
+	// Domains in which short names are looked for.
+	Searches []string `protobuf:"bytes,2,rep,name=searches,proto3" json:"searches,omitempty"`
+	// Options of resolv.conf.
+	Options       []*PodDNSConfigOption `protobuf:"bytes,3,rep,name=options,proto3" json:"options,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -575,10 +632,13 @@ func (x *PodDNSConfig) GetOptions() []*PodDNSConfigOption {
 	return nil
 }
 
+// PodDNSConfigOption is one option of resolv.conf.
 type PodDNSConfigOption struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Value         *string                `protobuf:"bytes,2,opt,name=value,proto3,oneof" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the option.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its value.
+	Value         *string `protobuf:"bytes,2,opt,name=value,proto3,oneof" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -627,9 +687,11 @@ func (x *PodDNSConfigOption) GetValue() string {
 	return ""
 }
 
+// PodReadinessGate names a condition that a ready pod must have.
 type PodReadinessGate struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ConditionType string                 `protobuf:"bytes,1,opt,name=conditionType,proto3" json:"conditionType,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Type of the condition.
+	ConditionType string `protobuf:"bytes,1,opt,name=conditionType,proto3" json:"conditionType,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -671,9 +733,11 @@ func (x *PodReadinessGate) GetConditionType() string {
 	return ""
 }
 
+// PodOS is the operating system of a pod.
 type PodOS struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the system: linux or windows.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -715,9 +779,11 @@ func (x *PodOS) GetName() string {
 	return ""
 }
 
+// PodSchedulingGate keeps a pod from being scheduled.
 type PodSchedulingGate struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the gate.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -915,32 +981,55 @@ func (x *EvictionResponder) GetPriority() int32 {
 	return 0
 }
 
+// PodStatus is the observed state of a pod.
 type PodStatus struct {
-	state                                protoimpl.MessageState                `protogen:"open.v1"`
-	ObservedGeneration                   int64                                 `protobuf:"varint,17,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
-	Phase                                string                                `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
-	Conditions                           []*PodCondition                       `protobuf:"bytes,2,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	Message                              string                                `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
-	Reason                               string                                `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	NominatedNodeName                    string                                `protobuf:"bytes,11,opt,name=nominatedNodeName,proto3" json:"nominatedNodeName,omitempty"`
-	HostIP                               string                                `protobuf:"bytes,5,opt,name=hostIP,proto3" json:"hostIP,omitempty"`
-	HostIPs                              []*HostIP                             `protobuf:"bytes,16,rep,name=hostIPs,proto3" json:"hostIPs,omitempty"`
-	PodIP                                string                                `protobuf:"bytes,6,opt,name=podIP,proto3" json:"podIP,omitempty"`
-	PodIPs                               []*PodIP                              `protobuf:"bytes,12,rep,name=podIPs,proto3" json:"podIPs,omitempty"`
-	StartTime                            *v1.Time                              `protobuf:"bytes,7,opt,name=startTime,proto3" json:"startTime,omitempty"`
-	InitContainerStatuses                []*ContainerStatus                    `protobuf:"bytes,10,rep,name=initContainerStatuses,proto3" json:"initContainerStatuses,omitempty"`
-	ContainerStatuses                    []*ContainerStatus                    `protobuf:"bytes,8,rep,name=containerStatuses,proto3" json:"containerStatuses,omitempty"`
-	QosClass                             string                                `protobuf:"bytes,9,opt,name=qosClass,proto3" json:"qosClass,omitempty"`
-	EphemeralContainerStatuses           []*ContainerStatus                    `protobuf:"bytes,13,rep,name=ephemeralContainerStatuses,proto3" json:"ephemeralContainerStatuses,omitempty"`
-	Resize                               string                                `protobuf:"bytes,14,opt,name=resize,proto3" json:"resize,omitempty"`
-	ResourceClaimStatuses                []*PodResourceClaimStatus             `protobuf:"bytes,15,rep,name=resourceClaimStatuses,proto3" json:"resourceClaimStatuses,omitempty"`
-	ExtendedResourceClaimStatus          *PodExtendedResourceClaimStatus       `protobuf:"bytes,18,opt,name=extendedResourceClaimStatus,proto3" json:"extendedResourceClaimStatus,omitempty"`
-	AllocatedResources                   map[string]*v1.Quantity               `protobuf:"bytes,19,rep,name=allocatedResources,proto3" json:"allocatedResources,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Resources                            *ResourceRequirements                 `protobuf:"bytes,20,opt,name=resources,proto3" json:"resources,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The generation that the status is based on.
+	ObservedGeneration int64 `protobuf:"varint,17,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
+	// Pending, Running, Succeeded, Failed or Unknown, in short.
+	Phase string `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
+	// How far the pod has come: PodScheduled, Initialized, ContainersReady, Ready.
+	Conditions []*PodCondition `protobuf:"bytes,2,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	// Why the pod is in this state, for people.
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Why the pod is in this state, in one word: "Evicted".
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Node on which pods were preempted for this one.
+	NominatedNodeName string `protobuf:"bytes,11,opt,name=nominatedNodeName,proto3" json:"nominatedNodeName,omitempty"`
+	// Address of the node.
+	HostIP string `protobuf:"bytes,5,opt,name=hostIP,proto3" json:"hostIP,omitempty"`
+	// Addresses of the node.
+	HostIPs []*HostIP `protobuf:"bytes,16,rep,name=hostIPs,proto3" json:"hostIPs,omitempty"`
+	// Address of the pod.
+	PodIP string `protobuf:"bytes,6,opt,name=podIP,proto3" json:"podIP,omitempty"`
+	// Addresses of the pod; the first is podIP.
+	PodIPs []*PodIP `protobuf:"bytes,12,rep,name=podIPs,proto3" json:"podIPs,omitempty"`
+	// When the kubelet first saw the pod.
+	StartTime *v1.Time `protobuf:"bytes,7,opt,name=startTime,proto3" json:"startTime,omitempty"`
+	// Status of each init container.
+	InitContainerStatuses []*ContainerStatus `protobuf:"bytes,10,rep,name=initContainerStatuses,proto3" json:"initContainerStatuses,omitempty"`
+	// Status of each container.
+	ContainerStatuses []*ContainerStatus `protobuf:"bytes,8,rep,name=containerStatuses,proto3" json:"containerStatuses,omitempty"`
+	// Quality of service, from the resources: Guaranteed, Burstable or BestEffort.
+	QosClass string `protobuf:"bytes,9,opt,name=qosClass,proto3" json:"qosClass,omitempty"`
+	// Status of each ephemeral container.
+	EphemeralContainerStatuses []*ContainerStatus `protobuf:"bytes,13,rep,name=ephemeralContainerStatuses,proto3" json:"ephemeralContainerStatuses,omitempty"`
+	// No longer used.
+	Resize string `protobuf:"bytes,14,opt,name=resize,proto3" json:"resize,omitempty"`
+	// Status of resource claims.
+	ResourceClaimStatuses []*PodResourceClaimStatus `protobuf:"bytes,15,rep,name=resourceClaimStatuses,proto3" json:"resourceClaimStatuses,omitempty"`
+	// Claim that was made for extended resources.
+	ExtendedResourceClaimStatus *PodExtendedResourceClaimStatus `protobuf:"bytes,18,opt,name=extendedResourceClaimStatus,proto3" json:"extendedResourceClaimStatus,omitempty"`
+	// Resources allocated to the pod as a whole.
+	AllocatedResources map[string]*v1.Quantity `protobuf:"bytes,19,rep,name=allocatedResources,proto3" json:"allocatedResources,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Resources in effect for the pod as a whole.
+	Resources *ResourceRequirements `protobuf:"bytes,20,opt,name=resources,proto3" json:"resources,omitempty"`
+	// Node resources taken by claims.
 	NodeAllocatableResourceClaimStatuses []*NodeAllocatableResourceClaimStatus `protobuf:"bytes,21,rep,name=nodeAllocatableResourceClaimStatuses,proto3" json:"nodeAllocatableResourceClaimStatuses,omitempty"`
-	VolumeHealth                         []*PodVolumeHealth                    `protobuf:"bytes,22,rep,name=volumeHealth,proto3" json:"volumeHealth,omitempty"`
-	unknownFields                        protoimpl.UnknownFields
-	sizeCache                            protoimpl.SizeCache
+	// Health of the volumes.
+	VolumeHealth  []*PodVolumeHealth `protobuf:"bytes,22,rep,name=volumeHealth,proto3" json:"volumeHealth,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PodStatus) Reset() {
@@ -1127,17 +1216,25 @@ func (x *PodStatus) GetVolumeHealth() []*PodVolumeHealth {
 	return nil
 }
 
+// PodCondition is one aspect of a pod's state.
 type PodCondition struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Type               string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	ObservedGeneration int64                  `protobuf:"varint,7,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
-	Status             string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	LastProbeTime      *v1.Time               `protobuf:"bytes,3,opt,name=lastProbeTime,proto3" json:"lastProbeTime,omitempty"`
-	LastTransitionTime *v1.Time               `protobuf:"bytes,4,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
-	Reason             string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message            string                 `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Type of the condition.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The generation on which the condition is based.
+	ObservedGeneration int64 `protobuf:"varint,7,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
+	// True, False or Unknown.
+	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	// When it was last checked.
+	LastProbeTime *v1.Time `protobuf:"bytes,3,opt,name=lastProbeTime,proto3" json:"lastProbeTime,omitempty"`
+	// When the status last changed.
+	LastTransitionTime *v1.Time `protobuf:"bytes,4,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
+	// Why, in one CamelCase word.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Why, for people.
+	Message       string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PodCondition) Reset() {
@@ -1219,9 +1316,11 @@ func (x *PodCondition) GetMessage() string {
 	return ""
 }
 
+// HostIP is one address of the node.
 type HostIP struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ip            string                 `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address.
+	Ip            string `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1263,9 +1362,11 @@ func (x *HostIP) GetIp() string {
 	return ""
 }
 
+// PodIP is one address of the pod.
 type PodIP struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ip            string                 `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address.
+	Ip            string `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1307,25 +1408,41 @@ func (x *PodIP) GetIp() string {
 	return ""
 }
 
+// ContainerStatus is the observed state of a container.
 type ContainerStatus struct {
-	state                    protoimpl.MessageState  `protogen:"open.v1"`
-	Name                     string                  `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	State                    *ContainerState         `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
-	LastState                *ContainerState         `protobuf:"bytes,3,opt,name=lastState,proto3" json:"lastState,omitempty"`
-	Ready                    bool                    `protobuf:"varint,4,opt,name=ready,proto3" json:"ready,omitempty"`
-	RestartCount             int32                   `protobuf:"varint,5,opt,name=restartCount,proto3" json:"restartCount,omitempty"`
-	Image                    string                  `protobuf:"bytes,6,opt,name=image,proto3" json:"image,omitempty"`
-	ImageID                  string                  `protobuf:"bytes,7,opt,name=imageID,proto3" json:"imageID,omitempty"`
-	ContainerID              string                  `protobuf:"bytes,8,opt,name=containerID,proto3" json:"containerID,omitempty"`
-	Started                  *bool                   `protobuf:"varint,9,opt,name=started,proto3,oneof" json:"started,omitempty"`
-	AllocatedResources       map[string]*v1.Quantity `protobuf:"bytes,10,rep,name=allocatedResources,proto3" json:"allocatedResources,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Resources                *ResourceRequirements   `protobuf:"bytes,11,opt,name=resources,proto3" json:"resources,omitempty"`
-	VolumeMounts             []*VolumeMountStatus    `protobuf:"bytes,12,rep,name=volumeMounts,proto3" json:"volumeMounts,omitempty"`
-	User                     *ContainerUser          `protobuf:"bytes,13,opt,name=user,proto3" json:"user,omitempty"`
-	AllocatedResourcesStatus []*ResourceStatus       `protobuf:"bytes,14,rep,name=allocatedResourcesStatus,proto3" json:"allocatedResourcesStatus,omitempty"`
-	StopSignal               *string                 `protobuf:"bytes,15,opt,name=stopSignal,proto3,oneof" json:"stopSignal,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the container.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it is doing.
+	State *ContainerState `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// How it last ended.
+	LastState *ContainerState `protobuf:"bytes,3,opt,name=lastState,proto3" json:"lastState,omitempty"`
+	// True while the readiness probe succeeds, or there is none and it runs.
+	Ready bool `protobuf:"varint,4,opt,name=ready,proto3" json:"ready,omitempty"`
+	// How often it was started again.
+	RestartCount int32 `protobuf:"varint,5,opt,name=restartCount,proto3" json:"restartCount,omitempty"`
+	// Image that it runs.
+	Image string `protobuf:"bytes,6,opt,name=image,proto3" json:"image,omitempty"`
+	// Digest of the image.
+	ImageID string `protobuf:"bytes,7,opt,name=imageID,proto3" json:"imageID,omitempty"`
+	// Runtime and identifier: "containerd://<id>".
+	ContainerID string `protobuf:"bytes,8,opt,name=containerID,proto3" json:"containerID,omitempty"`
+	// True once the startup probe has succeeded, or there is none and it runs.
+	Started *bool `protobuf:"varint,9,opt,name=started,proto3,oneof" json:"started,omitempty"`
+	// Resources that the node has allocated to it.
+	AllocatedResources map[string]*v1.Quantity `protobuf:"bytes,10,rep,name=allocatedResources,proto3" json:"allocatedResources,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Resources in effect.
+	Resources *ResourceRequirements `protobuf:"bytes,11,opt,name=resources,proto3" json:"resources,omitempty"`
+	// Status of its mounts.
+	VolumeMounts []*VolumeMountStatus `protobuf:"bytes,12,rep,name=volumeMounts,proto3" json:"volumeMounts,omitempty"`
+	// User as which it runs.
+	User *ContainerUser `protobuf:"bytes,13,opt,name=user,proto3" json:"user,omitempty"`
+	// Status of its devices.
+	AllocatedResourcesStatus []*ResourceStatus `protobuf:"bytes,14,rep,name=allocatedResourcesStatus,proto3" json:"allocatedResourcesStatus,omitempty"`
+	// Signal that asks it to end.
+	StopSignal    *string `protobuf:"bytes,15,opt,name=stopSignal,proto3,oneof" json:"stopSignal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ContainerStatus) Reset() {
@@ -1463,10 +1580,14 @@ func (x *ContainerStatus) GetStopSignal() string {
 	return ""
 }
 
+// ContainerState is what a container is doing: one of its fields.
 type ContainerState struct {
-	state         protoimpl.MessageState    `protogen:"open.v1"`
-	Waiting       *ContainerStateWaiting    `protobuf:"bytes,1,opt,name=waiting,proto3" json:"waiting,omitempty"`
-	Running       *ContainerStateRunning    `protobuf:"bytes,2,opt,name=running,proto3" json:"running,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It does not run yet.
+	Waiting *ContainerStateWaiting `protobuf:"bytes,1,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// It runs.
+	Running *ContainerStateRunning `protobuf:"bytes,2,opt,name=running,proto3" json:"running,omitempty"`
+	// It has ended.
 	Terminated    *ContainerStateTerminated `protobuf:"bytes,3,opt,name=terminated,proto3" json:"terminated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1523,10 +1644,13 @@ func (x *ContainerState) GetTerminated() *ContainerStateTerminated {
 	return nil
 }
 
+// ContainerStateWaiting is a container that does not run yet.
 type ContainerStateWaiting struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why, in one word: "ImagePullBackOff".
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Why, for people.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1575,9 +1699,11 @@ func (x *ContainerStateWaiting) GetMessage() string {
 	return ""
 }
 
+// ContainerStateRunning is a container that runs.
 type ContainerStateRunning struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	StartedAt     *v1.Time               `protobuf:"bytes,1,opt,name=startedAt,proto3" json:"startedAt,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was started.
+	StartedAt     *v1.Time `protobuf:"bytes,1,opt,name=startedAt,proto3" json:"startedAt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1619,15 +1745,23 @@ func (x *ContainerStateRunning) GetStartedAt() *v1.Time {
 	return nil
 }
 
+// ContainerStateTerminated is a container that has ended.
 type ContainerStateTerminated struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ExitCode      int32                  `protobuf:"varint,1,opt,name=exitCode,proto3" json:"exitCode,omitempty"`
-	Signal        int32                  `protobuf:"varint,2,opt,name=signal,proto3" json:"signal,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message       string                 `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
-	StartedAt     *v1.Time               `protobuf:"bytes,5,opt,name=startedAt,proto3" json:"startedAt,omitempty"`
-	FinishedAt    *v1.Time               `protobuf:"bytes,6,opt,name=finishedAt,proto3" json:"finishedAt,omitempty"`
-	ContainerID   string                 `protobuf:"bytes,7,opt,name=containerID,proto3" json:"containerID,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Exit code.
+	ExitCode int32 `protobuf:"varint,1,opt,name=exitCode,proto3" json:"exitCode,omitempty"`
+	// Signal that ended it.
+	Signal int32 `protobuf:"varint,2,opt,name=signal,proto3" json:"signal,omitempty"`
+	// Why, in one word: "Completed", "Error", "OOMKilled".
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Its last message.
+	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	// When it was started.
+	StartedAt *v1.Time `protobuf:"bytes,5,opt,name=startedAt,proto3" json:"startedAt,omitempty"`
+	// When it ended.
+	FinishedAt *v1.Time `protobuf:"bytes,6,opt,name=finishedAt,proto3" json:"finishedAt,omitempty"`
+	// Runtime and identifier.
+	ContainerID   string `protobuf:"bytes,7,opt,name=containerID,proto3" json:"containerID,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1711,15 +1845,21 @@ func (x *ContainerStateTerminated) GetContainerID() string {
 	return ""
 }
 
+// VolumeMountStatus is the observed state of a mount.
 type VolumeMountStatus struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Name              string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	MountPath         string                 `protobuf:"bytes,2,opt,name=mountPath,proto3" json:"mountPath,omitempty"`
-	ReadOnly          bool                   `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	RecursiveReadOnly *string                `protobuf:"bytes,4,opt,name=recursiveReadOnly,proto3,oneof" json:"recursiveReadOnly,omitempty"`
-	VolumeStatus      *VolumeStatus          `protobuf:"bytes,5,opt,name=volumeStatus,proto3" json:"volumeStatus,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the volume.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Path in the container.
+	MountPath string `protobuf:"bytes,2,opt,name=mountPath,proto3" json:"mountPath,omitempty"`
+	// True where it is read-only.
+	ReadOnly bool `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// Whether mounts below it are read-only.
+	RecursiveReadOnly *string `protobuf:"bytes,4,opt,name=recursiveReadOnly,proto3,oneof" json:"recursiveReadOnly,omitempty"`
+	// Status of the volume.
+	VolumeStatus  *VolumeStatus `protobuf:"bytes,5,opt,name=volumeStatus,proto3" json:"volumeStatus,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VolumeMountStatus) Reset() {
@@ -1787,9 +1927,11 @@ func (x *VolumeMountStatus) GetVolumeStatus() *VolumeStatus {
 	return nil
 }
 
+// VolumeStatus is the observed state of a volume.
 type VolumeStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Image         *ImageVolumeStatus     `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The image, for image volumes.
+	Image         *ImageVolumeStatus `protobuf:"bytes,1,opt,name=image,proto3" json:"image,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1831,9 +1973,11 @@ func (x *VolumeStatus) GetImage() *ImageVolumeStatus {
 	return nil
 }
 
+// ImageVolumeStatus is the observed state of an image volume.
 type ImageVolumeStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ImageRef      string                 `protobuf:"bytes,1,opt,name=imageRef,proto3" json:"imageRef,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Digest of the image.
+	ImageRef      string `protobuf:"bytes,1,opt,name=imageRef,proto3" json:"imageRef,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1875,9 +2019,11 @@ func (x *ImageVolumeStatus) GetImageRef() string {
 	return ""
 }
 
+// ContainerUser is as whom a container runs.
 type ContainerUser struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Linux         *LinuxContainerUser    `protobuf:"bytes,1,opt,name=linux,proto3" json:"linux,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// On Linux.
+	Linux         *LinuxContainerUser `protobuf:"bytes,1,opt,name=linux,proto3" json:"linux,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1919,11 +2065,15 @@ func (x *ContainerUser) GetLinux() *LinuxContainerUser {
 	return nil
 }
 
+// LinuxContainerUser is as whom a container runs on Linux.
 type LinuxContainerUser struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Uid                int64                  `protobuf:"varint,1,opt,name=uid,proto3" json:"uid,omitempty"`
-	Gid                int64                  `protobuf:"varint,2,opt,name=gid,proto3" json:"gid,omitempty"`
-	SupplementalGroups []int64                `protobuf:"varint,3,rep,packed,name=supplementalGroups,proto3" json:"supplementalGroups,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// User id.
+	Uid int64 `protobuf:"varint,1,opt,name=uid,proto3" json:"uid,omitempty"`
+	// Group id.
+	Gid int64 `protobuf:"varint,2,opt,name=gid,proto3" json:"gid,omitempty"`
+	// Further groups.
+	SupplementalGroups []int64 `protobuf:"varint,3,rep,packed,name=supplementalGroups,proto3" json:"supplementalGroups,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -1979,10 +2129,13 @@ func (x *LinuxContainerUser) GetSupplementalGroups() []int64 {
 	return nil
 }
 
+// ResourceStatus is the observed state of a container's devices of one resource.
 type ResourceStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Resources     []*ResourceHealth      `protobuf:"bytes,2,rep,name=resources,proto3" json:"resources,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the resource.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The devices.
+	Resources     []*ResourceHealth `protobuf:"bytes,2,rep,name=resources,proto3" json:"resources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2031,11 +2184,15 @@ func (x *ResourceStatus) GetResources() []*ResourceHealth {
 	return nil
 }
 
+// ResourceHealth is the health of one device.
 type ResourceHealth struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ResourceID    string                 `protobuf:"bytes,1,opt,name=resourceID,proto3" json:"resourceID,omitempty"`
-	Health        string                 `protobuf:"bytes,2,opt,name=health,proto3" json:"health,omitempty"`
-	Message       *string                `protobuf:"bytes,6,opt,name=message,proto3,oneof" json:"message,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifier of the device.
+	ResourceID string `protobuf:"bytes,1,opt,name=resourceID,proto3" json:"resourceID,omitempty"`
+	// Healthy, Unhealthy or Unknown.
+	Health string `protobuf:"bytes,2,opt,name=health,proto3" json:"health,omitempty"`
+	// Why, for people.
+	Message       *string `protobuf:"bytes,6,opt,name=message,proto3,oneof" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2091,10 +2248,13 @@ func (x *ResourceHealth) GetMessage() string {
 	return ""
 }
 
+// PodResourceClaimStatus is the observed state of a pod's resource claim.
 type PodResourceClaimStatus struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Name              string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	ResourceClaimName *string                `protobuf:"bytes,2,opt,name=resourceClaimName,proto3,oneof" json:"resourceClaimName,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the claim in the pod.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Name of the claim that was made for it.
+	ResourceClaimName *string `protobuf:"bytes,2,opt,name=resourceClaimName,proto3,oneof" json:"resourceClaimName,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -2143,10 +2303,13 @@ func (x *PodResourceClaimStatus) GetResourceClaimName() string {
 	return ""
 }
 
+// PodExtendedResourceClaimStatus is the claim that was made for extended resources.
 type PodExtendedResourceClaimStatus struct {
-	state             protoimpl.MessageState              `protogen:"open.v1"`
-	RequestMappings   []*ContainerExtendedResourceRequest `protobuf:"bytes,1,rep,name=requestMappings,proto3" json:"requestMappings,omitempty"`
-	ResourceClaimName string                              `protobuf:"bytes,2,opt,name=resourceClaimName,proto3" json:"resourceClaimName,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which request serves which container.
+	RequestMappings []*ContainerExtendedResourceRequest `protobuf:"bytes,1,rep,name=requestMappings,proto3" json:"requestMappings,omitempty"`
+	// Name of the claim.
+	ResourceClaimName string `protobuf:"bytes,2,opt,name=resourceClaimName,proto3" json:"resourceClaimName,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -2195,11 +2358,15 @@ func (x *PodExtendedResourceClaimStatus) GetResourceClaimName() string {
 	return ""
 }
 
+// ContainerExtendedResourceRequest is the request that serves an extended resource of a container.
 type ContainerExtendedResourceRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ContainerName string                 `protobuf:"bytes,1,opt,name=containerName,proto3" json:"containerName,omitempty"`
-	ResourceName  string                 `protobuf:"bytes,2,opt,name=resourceName,proto3" json:"resourceName,omitempty"`
-	RequestName   string                 `protobuf:"bytes,3,opt,name=requestName,proto3" json:"requestName,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the container.
+	ContainerName string `protobuf:"bytes,1,opt,name=containerName,proto3" json:"containerName,omitempty"`
+	// Name of the resource.
+	ResourceName string `protobuf:"bytes,2,opt,name=resourceName,proto3" json:"resourceName,omitempty"`
+	// Name of the request.
+	RequestName   string `protobuf:"bytes,3,opt,name=requestName,proto3" json:"requestName,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2255,14 +2422,19 @@ func (x *ContainerExtendedResourceRequest) GetRequestName() string {
 	return ""
 }
 
+// NodeAllocatableResourceClaimStatus is what a claim takes of a node's own resources.
 type NodeAllocatableResourceClaimStatus struct {
-	state             protoimpl.MessageState              `protogen:"open.v1"`
-	ResourceClaimName string                              `protobuf:"bytes,1,opt,name=resourceClaimName,proto3" json:"resourceClaimName,omitempty"`
-	Containers        []string                            `protobuf:"bytes,2,rep,name=containers,proto3" json:"containers,omitempty"`
-	Mapping           []*NodeAllocatableMappedResources   `protobuf:"bytes,4,rep,name=mapping,proto3" json:"mapping,omitempty"`
-	Overhead          []*NodeAllocatableOverheadResources `protobuf:"bytes,5,rep,name=overhead,proto3" json:"overhead,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the claim.
+	ResourceClaimName string `protobuf:"bytes,1,opt,name=resourceClaimName,proto3" json:"resourceClaimName,omitempty"`
+	// Containers that use it.
+	Containers []string `protobuf:"bytes,2,rep,name=containers,proto3" json:"containers,omitempty"`
+	// Resources that devices stand for.
+	Mapping []*NodeAllocatableMappedResources `protobuf:"bytes,4,rep,name=mapping,proto3" json:"mapping,omitempty"`
+	// Resources that devices take.
+	Overhead      []*NodeAllocatableOverheadResources `protobuf:"bytes,5,rep,name=overhead,proto3" json:"overhead,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NodeAllocatableResourceClaimStatus) Reset() {
@@ -2323,10 +2495,13 @@ func (x *NodeAllocatableResourceClaimStatus) GetOverhead() []*NodeAllocatableOve
 	return nil
 }
 
+// NodeAllocatableMappedResources is an amount that devices stand for.
 type NodeAllocatableMappedResources struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Quantity      *v1.Quantity           `protobuf:"bytes,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the resource.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The amount.
+	Quantity      *v1.Quantity `protobuf:"bytes,2,opt,name=quantity,proto3" json:"quantity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2375,11 +2550,15 @@ func (x *NodeAllocatableMappedResources) GetQuantity() *v1.Quantity {
 	return nil
 }
 
+// NodeAllocatableOverheadResources is an amount that devices take.
 type NodeAllocatableOverheadResources struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	PerPod        *v1.Quantity           `protobuf:"bytes,2,opt,name=perPod,proto3" json:"perPod,omitempty"`
-	PerContainer  *v1.Quantity           `protobuf:"bytes,3,opt,name=perContainer,proto3" json:"perContainer,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the resource.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// For the pod.
+	PerPod *v1.Quantity `protobuf:"bytes,2,opt,name=perPod,proto3" json:"perPod,omitempty"`
+	// For each container.
+	PerContainer  *v1.Quantity `protobuf:"bytes,3,opt,name=perContainer,proto3" json:"perContainer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2435,11 +2614,15 @@ func (x *NodeAllocatableOverheadResources) GetPerContainer() *v1.Quantity {
 	return nil
 }
 
+// PodVolumeHealth is the health of a pod's volume.
 type PodVolumeHealth struct {
-	state              protoimpl.MessageState   `protogen:"open.v1"`
-	Name               string                   `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	HealthConditions   []*VolumeHealthCondition `protobuf:"bytes,2,rep,name=healthConditions,proto3" json:"healthConditions,omitempty"`
-	LastTransitionTime *v1.Time                 `protobuf:"bytes,3,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the volume.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What is the matter with it.
+	HealthConditions []*VolumeHealthCondition `protobuf:"bytes,2,rep,name=healthConditions,proto3" json:"healthConditions,omitempty"`
+	// When that last changed.
+	LastTransitionTime *v1.Time `protobuf:"bytes,3,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -2495,10 +2678,13 @@ func (x *PodVolumeHealth) GetLastTransitionTime() *v1.Time {
 	return nil
 }
 
+// PodList is a list of objects of the kind Pod.
 type PodList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*Pod                 `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*Pod `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2547,10 +2733,13 @@ func (x *PodList) GetItems() []*Pod {
 	return nil
 }
 
+// PodTemplateSpec is what the pods of a controller are made from.
 type PodTemplateSpec struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *PodSpec               `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Metadata of the pods: labels and annotations.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state of the pods.
+	Spec          *PodSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2963,10 +3152,13 @@ func (x *PodProxyOptions) GetPath() string {
 	return ""
 }
 
+// Binding assigns a pod to a node. It is created on the binding subresource of the pod.
 type Binding struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Target        *ObjectReference       `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The node.
+	Target        *ObjectReference `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

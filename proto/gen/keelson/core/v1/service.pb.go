@@ -23,11 +23,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Service is one address for a set of pods.
 type Service struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *ServiceSpec           `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
-	Status        *ServiceStatus         `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
+	Spec *ServiceSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// The observed state, set by the system.
+	Status        *ServiceStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -83,30 +87,52 @@ func (x *Service) GetStatus() *ServiceStatus {
 	return nil
 }
 
+// ServiceSpec is the desired state of a service.
 type ServiceSpec struct {
-	state                         protoimpl.MessageState `protogen:"open.v1"`
-	Ports                         []*ServicePort         `protobuf:"bytes,1,rep,name=ports,proto3" json:"ports,omitempty"`
-	Selector                      map[string]string      `protobuf:"bytes,2,rep,name=selector,proto3" json:"selector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	ClusterIP                     string                 `protobuf:"bytes,3,opt,name=clusterIP,proto3" json:"clusterIP,omitempty"`
-	ClusterIPs                    []string               `protobuf:"bytes,18,rep,name=clusterIPs,proto3" json:"clusterIPs,omitempty"`
-	Type                          string                 `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
-	ExternalIPs                   []string               `protobuf:"bytes,5,rep,name=externalIPs,proto3" json:"externalIPs,omitempty"`
-	SessionAffinity               string                 `protobuf:"bytes,7,opt,name=sessionAffinity,proto3" json:"sessionAffinity,omitempty"`
-	LoadBalancerIP                string                 `protobuf:"bytes,8,opt,name=loadBalancerIP,proto3" json:"loadBalancerIP,omitempty"`
-	LoadBalancerSourceRanges      []string               `protobuf:"bytes,9,rep,name=loadBalancerSourceRanges,proto3" json:"loadBalancerSourceRanges,omitempty"`
-	ExternalName                  string                 `protobuf:"bytes,10,opt,name=externalName,proto3" json:"externalName,omitempty"`
-	ExternalTrafficPolicy         string                 `protobuf:"bytes,11,opt,name=externalTrafficPolicy,proto3" json:"externalTrafficPolicy,omitempty"`
-	HealthCheckNodePort           int32                  `protobuf:"varint,12,opt,name=healthCheckNodePort,proto3" json:"healthCheckNodePort,omitempty"`
-	PublishNotReadyAddresses      bool                   `protobuf:"varint,13,opt,name=publishNotReadyAddresses,proto3" json:"publishNotReadyAddresses,omitempty"`
-	SessionAffinityConfig         *SessionAffinityConfig `protobuf:"bytes,14,opt,name=sessionAffinityConfig,proto3" json:"sessionAffinityConfig,omitempty"`
-	IpFamilies                    []string               `protobuf:"bytes,19,rep,name=ipFamilies,proto3" json:"ipFamilies,omitempty"`
-	IpFamilyPolicy                *string                `protobuf:"bytes,17,opt,name=ipFamilyPolicy,proto3,oneof" json:"ipFamilyPolicy,omitempty"`
-	AllocateLoadBalancerNodePorts *bool                  `protobuf:"varint,20,opt,name=allocateLoadBalancerNodePorts,proto3,oneof" json:"allocateLoadBalancerNodePorts,omitempty"`
-	LoadBalancerClass             *string                `protobuf:"bytes,21,opt,name=loadBalancerClass,proto3,oneof" json:"loadBalancerClass,omitempty"`
-	InternalTrafficPolicy         *string                `protobuf:"bytes,22,opt,name=internalTrafficPolicy,proto3,oneof" json:"internalTrafficPolicy,omitempty"`
-	TrafficDistribution           *string                `protobuf:"bytes,23,opt,name=trafficDistribution,proto3,oneof" json:"trafficDistribution,omitempty"`
-	unknownFields                 protoimpl.UnknownFields
-	sizeCache                     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ports of the service. Required unless it is headless or an external name.
+	Ports []*ServicePort `protobuf:"bytes,1,rep,name=ports,proto3" json:"ports,omitempty"`
+	// Labels of the pods behind it; without it, somebody else keeps the endpoints.
+	Selector map[string]string `protobuf:"bytes,2,rep,name=selector,proto3" json:"selector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Address of the service; "None" makes it headless. Assigned where it is empty, and not changed later.
+	ClusterIP string `protobuf:"bytes,3,opt,name=clusterIP,proto3" json:"clusterIP,omitempty"`
+	// Addresses of the service; the first is clusterIP.
+	ClusterIPs []string `protobuf:"bytes,18,rep,name=clusterIPs,proto3" json:"clusterIPs,omitempty"`
+	// ClusterIP, NodePort (also at a port of each node), LoadBalancer (also at an address of a load balancer), or
+	// ExternalName (another name).
+	Type string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
+	// Addresses outside of the cluster, leading to nodes, at which the service answers too.
+	ExternalIPs []string `protobuf:"bytes,5,rep,name=externalIPs,proto3" json:"externalIPs,omitempty"`
+	// ClientIP where a client keeps its pod; by default None.
+	SessionAffinity string `protobuf:"bytes,7,opt,name=sessionAffinity,proto3" json:"sessionAffinity,omitempty"`
+	// Address that the load balancer should have. Most ignore it.
+	LoadBalancerIP string `protobuf:"bytes,8,opt,name=loadBalancerIP,proto3" json:"loadBalancerIP,omitempty"`
+	// Addresses from which the load balancer may be reached; by default all.
+	LoadBalancerSourceRanges []string `protobuf:"bytes,9,rep,name=loadBalancerSourceRanges,proto3" json:"loadBalancerSourceRanges,omitempty"`
+	// DNS name that the service stands for, for type ExternalName.
+	ExternalName string `protobuf:"bytes,10,opt,name=externalName,proto3" json:"externalName,omitempty"`
+	// Cluster, or Local where traffic from outside stays on the node that it came to and keeps its source address.
+	ExternalTrafficPolicy string `protobuf:"bytes,11,opt,name=externalTrafficPolicy,proto3" json:"externalTrafficPolicy,omitempty"`
+	// Port at which a load balancer asks nodes whether they have endpoints, for externalTrafficPolicy Local.
+	HealthCheckNodePort int32 `protobuf:"varint,12,opt,name=healthCheckNodePort,proto3" json:"healthCheckNodePort,omitempty"`
+	// True where DNS names pods that are not ready too.
+	PublishNotReadyAddresses bool `protobuf:"varint,13,opt,name=publishNotReadyAddresses,proto3" json:"publishNotReadyAddresses,omitempty"`
+	// Settings of sessionAffinity.
+	SessionAffinityConfig *SessionAffinityConfig `protobuf:"bytes,14,opt,name=sessionAffinityConfig,proto3" json:"sessionAffinityConfig,omitempty"`
+	// Families of the addresses: IPv4, IPv6.
+	IpFamilies []string `protobuf:"bytes,19,rep,name=ipFamilies,proto3" json:"ipFamilies,omitempty"`
+	// SingleStack, PreferDualStack or RequireDualStack.
+	IpFamilyPolicy *string `protobuf:"bytes,17,opt,name=ipFamilyPolicy,proto3,oneof" json:"ipFamilyPolicy,omitempty"`
+	// False where a load balancer needs no node ports.
+	AllocateLoadBalancerNodePorts *bool `protobuf:"varint,20,opt,name=allocateLoadBalancerNodePorts,proto3,oneof" json:"allocateLoadBalancerNodePorts,omitempty"`
+	// Which load balancer is responsible.
+	LoadBalancerClass *string `protobuf:"bytes,21,opt,name=loadBalancerClass,proto3,oneof" json:"loadBalancerClass,omitempty"`
+	// Cluster, or Local where traffic from pods stays on their node.
+	InternalTrafficPolicy *string `protobuf:"bytes,22,opt,name=internalTrafficPolicy,proto3,oneof" json:"internalTrafficPolicy,omitempty"`
+	// Which endpoints are preferred.
+	TrafficDistribution *string `protobuf:"bytes,23,opt,name=trafficDistribution,proto3,oneof" json:"trafficDistribution,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *ServiceSpec) Reset() {
@@ -279,14 +305,21 @@ func (x *ServiceSpec) GetTrafficDistribution() string {
 	return ""
 }
 
+// ServicePort is one port of a service.
 type ServicePort struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Protocol      string                 `protobuf:"bytes,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	AppProtocol   *string                `protobuf:"bytes,6,opt,name=appProtocol,proto3,oneof" json:"appProtocol,omitempty"`
-	Port          int32                  `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
-	TargetPort    *v1.IntOrString        `protobuf:"bytes,4,opt,name=targetPort,proto3" json:"targetPort,omitempty"`
-	NodePort      int32                  `protobuf:"varint,5,opt,name=nodePort,proto3" json:"nodePort,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the port: a DNS label, unique in the service. Required where there are several.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// TCP, UDP or SCTP.
+	Protocol string `protobuf:"bytes,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// The application's protocol, as a hint: "kubernetes.io/h2c".
+	AppProtocol *string `protobuf:"bytes,6,opt,name=appProtocol,proto3,oneof" json:"appProtocol,omitempty"`
+	// The port.
+	Port int32 `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
+	// Port of the pods, as a number or by the name of a container port; by default the same.
+	TargetPort *v1.IntOrString `protobuf:"bytes,4,opt,name=targetPort,proto3" json:"targetPort,omitempty"`
+	// Port of each node, for types NodePort and LoadBalancer; assigned where it is 0.
+	NodePort      int32 `protobuf:"varint,5,opt,name=nodePort,proto3" json:"nodePort,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -363,9 +396,11 @@ func (x *ServicePort) GetNodePort() int32 {
 	return 0
 }
 
+// SessionAffinityConfig is settings of session affinity.
 type SessionAffinityConfig struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClientIP      *ClientIPConfig        `protobuf:"bytes,1,opt,name=clientIP,proto3" json:"clientIP,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Settings of affinity by the client's address.
+	ClientIP      *ClientIPConfig `protobuf:"bytes,1,opt,name=clientIP,proto3" json:"clientIP,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -407,9 +442,11 @@ func (x *SessionAffinityConfig) GetClientIP() *ClientIPConfig {
 	return nil
 }
 
+// ClientIPConfig is settings of affinity by the client's address.
 type ClientIPConfig struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	TimeoutSeconds *int32                 `protobuf:"varint,1,opt,name=timeoutSeconds,proto3,oneof" json:"timeoutSeconds,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Seconds that a client keeps its pod; by default 10800, three hours.
+	TimeoutSeconds *int32 `protobuf:"varint,1,opt,name=timeoutSeconds,proto3,oneof" json:"timeoutSeconds,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -451,10 +488,13 @@ func (x *ClientIPConfig) GetTimeoutSeconds() int32 {
 	return 0
 }
 
+// ServiceStatus is the observed state of a service.
 type ServiceStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	LoadBalancer  *LoadBalancerStatus    `protobuf:"bytes,1,opt,name=loadBalancer,proto3" json:"loadBalancer,omitempty"`
-	Conditions    []*v1.Condition        `protobuf:"bytes,2,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The load balancer.
+	LoadBalancer *LoadBalancerStatus `protobuf:"bytes,1,opt,name=loadBalancer,proto3" json:"loadBalancer,omitempty"`
+	// Aspects of the service's state.
+	Conditions    []*v1.Condition `protobuf:"bytes,2,rep,name=conditions,proto3" json:"conditions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -503,8 +543,10 @@ func (x *ServiceStatus) GetConditions() []*v1.Condition {
 	return nil
 }
 
+// LoadBalancerStatus is the observed state of a load balancer.
 type LoadBalancerStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it is reached.
 	Ingress       []*LoadBalancerIngress `protobuf:"bytes,1,rep,name=ingress,proto3" json:"ingress,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -547,12 +589,17 @@ func (x *LoadBalancerStatus) GetIngress() []*LoadBalancerIngress {
 	return nil
 }
 
+// LoadBalancerIngress is where a load balancer is reached.
 type LoadBalancerIngress struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ip            string                 `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
-	Hostname      string                 `protobuf:"bytes,2,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	IpMode        *string                `protobuf:"bytes,3,opt,name=ipMode,proto3,oneof" json:"ipMode,omitempty"`
-	Ports         []*PortStatus          `protobuf:"bytes,4,rep,name=ports,proto3" json:"ports,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its address.
+	Ip string `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
+	// Its name.
+	Hostname string `protobuf:"bytes,2,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	// Whether it keeps the destination address: VIP, or Proxy.
+	IpMode *string `protobuf:"bytes,3,opt,name=ipMode,proto3,oneof" json:"ipMode,omitempty"`
+	// Status of its ports.
+	Ports         []*PortStatus `protobuf:"bytes,4,rep,name=ports,proto3" json:"ports,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -615,11 +662,15 @@ func (x *LoadBalancerIngress) GetPorts() []*PortStatus {
 	return nil
 }
 
+// PortStatus is the observed state of a port.
 type PortStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Port          int32                  `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
-	Protocol      string                 `protobuf:"bytes,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	Error         *string                `protobuf:"bytes,3,opt,name=error,proto3,oneof" json:"error,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The port.
+	Port int32 `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
+	// TCP, UDP or SCTP.
+	Protocol string `protobuf:"bytes,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// What is wrong with it.
+	Error         *string `protobuf:"bytes,3,opt,name=error,proto3,oneof" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -675,10 +726,13 @@ func (x *PortStatus) GetError() string {
 	return ""
 }
 
+// ServiceList is a list of objects of the kind Service.
 type ServiceList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*Service             `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*Service `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

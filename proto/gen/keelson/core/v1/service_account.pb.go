@@ -23,12 +23,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ServiceAccount is an identity for programs in pods.
 type ServiceAccount struct {
-	state                        protoimpl.MessageState  `protogen:"open.v1"`
-	Metadata                     *v1.ObjectMeta          `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Secrets                      []*ObjectReference      `protobuf:"bytes,2,rep,name=secrets,proto3" json:"secrets,omitempty"`
-	ImagePullSecrets             []*LocalObjectReference `protobuf:"bytes,3,rep,name=imagePullSecrets,proto3" json:"imagePullSecrets,omitempty"`
-	AutomountServiceAccountToken *bool                   `protobuf:"varint,4,opt,name=automountServiceAccountToken,proto3,oneof" json:"automountServiceAccountToken,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Secrets that pods with this account may use, where that is limited.
+	Secrets []*ObjectReference `protobuf:"bytes,2,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	// Secrets for pulling images that pods with this account get.
+	ImagePullSecrets []*LocalObjectReference `protobuf:"bytes,3,rep,name=imagePullSecrets,proto3" json:"imagePullSecrets,omitempty"`
+	// Whether a token is mounted into pods with this account; a pod may decide otherwise.
+	AutomountServiceAccountToken *bool `protobuf:"varint,4,opt,name=automountServiceAccountToken,proto3,oneof" json:"automountServiceAccountToken,omitempty"`
 	unknownFields                protoimpl.UnknownFields
 	sizeCache                    protoimpl.SizeCache
 }
@@ -91,10 +96,13 @@ func (x *ServiceAccount) GetAutomountServiceAccountToken() bool {
 	return false
 }
 
+// ServiceAccountList is a list of objects of the kind ServiceAccount.
 type ServiceAccountList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*ServiceAccount      `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*ServiceAccount `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,10 +23,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Volume is a directory that containers of a pod may mount.
 type Volume struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	VolumeSource  *VolumeSource          `protobuf:"bytes,2,opt,name=volumeSource,proto3" json:"volumeSource,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name by which the containers' mounts refer to it.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What the directory is. One source must be given; none is emptyDir.
+	VolumeSource  *VolumeSource `protobuf:"bytes,2,opt,name=volumeSource,proto3" json:"volumeSource,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -75,40 +78,48 @@ func (x *Volume) GetVolumeSource() *VolumeSource {
 	return nil
 }
 
+// VolumeSource is what a volume is: one of its fields.
 type VolumeSource struct {
-	state                 protoimpl.MessageState             `protogen:"open.v1"`
-	HostPath              *HostPathVolumeSource              `protobuf:"bytes,1,opt,name=hostPath,proto3" json:"hostPath,omitempty"`
-	EmptyDir              *EmptyDirVolumeSource              `protobuf:"bytes,2,opt,name=emptyDir,proto3" json:"emptyDir,omitempty"`
-	GcePersistentDisk     *GCEPersistentDiskVolumeSource     `protobuf:"bytes,3,opt,name=gcePersistentDisk,proto3" json:"gcePersistentDisk,omitempty"`
-	AwsElasticBlockStore  *AWSElasticBlockStoreVolumeSource  `protobuf:"bytes,4,opt,name=awsElasticBlockStore,proto3" json:"awsElasticBlockStore,omitempty"`
-	GitRepo               *GitRepoVolumeSource               `protobuf:"bytes,5,opt,name=gitRepo,proto3" json:"gitRepo,omitempty"`
-	Secret                *SecretVolumeSource                `protobuf:"bytes,6,opt,name=secret,proto3" json:"secret,omitempty"`
-	Nfs                   *NFSVolumeSource                   `protobuf:"bytes,7,opt,name=nfs,proto3" json:"nfs,omitempty"`
-	Iscsi                 *ISCSIVolumeSource                 `protobuf:"bytes,8,opt,name=iscsi,proto3" json:"iscsi,omitempty"`
-	Glusterfs             *GlusterfsVolumeSource             `protobuf:"bytes,9,opt,name=glusterfs,proto3" json:"glusterfs,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A file or directory of the node.
+	HostPath *HostPathVolumeSource `protobuf:"bytes,1,opt,name=hostPath,proto3" json:"hostPath,omitempty"`
+	// A directory that is empty when the pod starts and is deleted with it.
+	EmptyDir             *EmptyDirVolumeSource             `protobuf:"bytes,2,opt,name=emptyDir,proto3" json:"emptyDir,omitempty"`
+	GcePersistentDisk    *GCEPersistentDiskVolumeSource    `protobuf:"bytes,3,opt,name=gcePersistentDisk,proto3" json:"gcePersistentDisk,omitempty"`
+	AwsElasticBlockStore *AWSElasticBlockStoreVolumeSource `protobuf:"bytes,4,opt,name=awsElasticBlockStore,proto3" json:"awsElasticBlockStore,omitempty"`
+	GitRepo              *GitRepoVolumeSource              `protobuf:"bytes,5,opt,name=gitRepo,proto3" json:"gitRepo,omitempty"`
+	// The contents of a secret, as files.
+	Secret    *SecretVolumeSource    `protobuf:"bytes,6,opt,name=secret,proto3" json:"secret,omitempty"`
+	Nfs       *NFSVolumeSource       `protobuf:"bytes,7,opt,name=nfs,proto3" json:"nfs,omitempty"`
+	Iscsi     *ISCSIVolumeSource     `protobuf:"bytes,8,opt,name=iscsi,proto3" json:"iscsi,omitempty"`
+	Glusterfs *GlusterfsVolumeSource `protobuf:"bytes,9,opt,name=glusterfs,proto3" json:"glusterfs,omitempty"`
+	// The volume of a claim in the same namespace.
 	PersistentVolumeClaim *PersistentVolumeClaimVolumeSource `protobuf:"bytes,10,opt,name=persistentVolumeClaim,proto3" json:"persistentVolumeClaim,omitempty"`
 	Rbd                   *RBDVolumeSource                   `protobuf:"bytes,11,opt,name=rbd,proto3" json:"rbd,omitempty"`
 	FlexVolume            *FlexVolumeSource                  `protobuf:"bytes,12,opt,name=flexVolume,proto3" json:"flexVolume,omitempty"`
 	Cinder                *CinderVolumeSource                `protobuf:"bytes,13,opt,name=cinder,proto3" json:"cinder,omitempty"`
 	Cephfs                *CephFSVolumeSource                `protobuf:"bytes,14,opt,name=cephfs,proto3" json:"cephfs,omitempty"`
 	Flocker               *FlockerVolumeSource               `protobuf:"bytes,15,opt,name=flocker,proto3" json:"flocker,omitempty"`
-	DownwardAPI           *DownwardAPIVolumeSource           `protobuf:"bytes,16,opt,name=downwardAPI,proto3" json:"downwardAPI,omitempty"`
-	Fc                    *FCVolumeSource                    `protobuf:"bytes,17,opt,name=fc,proto3" json:"fc,omitempty"`
-	AzureFile             *AzureFileVolumeSource             `protobuf:"bytes,18,opt,name=azureFile,proto3" json:"azureFile,omitempty"`
-	ConfigMap             *ConfigMapVolumeSource             `protobuf:"bytes,19,opt,name=configMap,proto3" json:"configMap,omitempty"`
-	VsphereVolume         *VsphereVirtualDiskVolumeSource    `protobuf:"bytes,20,opt,name=vsphereVolume,proto3" json:"vsphereVolume,omitempty"`
-	Quobyte               *QuobyteVolumeSource               `protobuf:"bytes,21,opt,name=quobyte,proto3" json:"quobyte,omitempty"`
-	AzureDisk             *AzureDiskVolumeSource             `protobuf:"bytes,22,opt,name=azureDisk,proto3" json:"azureDisk,omitempty"`
-	PhotonPersistentDisk  *PhotonPersistentDiskVolumeSource  `protobuf:"bytes,23,opt,name=photonPersistentDisk,proto3" json:"photonPersistentDisk,omitempty"`
-	Projected             *ProjectedVolumeSource             `protobuf:"bytes,26,opt,name=projected,proto3" json:"projected,omitempty"`
-	PortworxVolume        *PortworxVolumeSource              `protobuf:"bytes,24,opt,name=portworxVolume,proto3" json:"portworxVolume,omitempty"`
-	ScaleIO               *ScaleIOVolumeSource               `protobuf:"bytes,25,opt,name=scaleIO,proto3" json:"scaleIO,omitempty"`
-	Storageos             *StorageOSVolumeSource             `protobuf:"bytes,27,opt,name=storageos,proto3" json:"storageos,omitempty"`
-	Csi                   *CSIVolumeSource                   `protobuf:"bytes,28,opt,name=csi,proto3" json:"csi,omitempty"`
-	Ephemeral             *EphemeralVolumeSource             `protobuf:"bytes,29,opt,name=ephemeral,proto3" json:"ephemeral,omitempty"`
-	Image                 *ImageVolumeSource                 `protobuf:"bytes,30,opt,name=image,proto3" json:"image,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// Information about the pod, as files.
+	DownwardAPI *DownwardAPIVolumeSource `protobuf:"bytes,16,opt,name=downwardAPI,proto3" json:"downwardAPI,omitempty"`
+	Fc          *FCVolumeSource          `protobuf:"bytes,17,opt,name=fc,proto3" json:"fc,omitempty"`
+	AzureFile   *AzureFileVolumeSource   `protobuf:"bytes,18,opt,name=azureFile,proto3" json:"azureFile,omitempty"`
+	// The contents of a config map, as files.
+	ConfigMap            *ConfigMapVolumeSource            `protobuf:"bytes,19,opt,name=configMap,proto3" json:"configMap,omitempty"`
+	VsphereVolume        *VsphereVirtualDiskVolumeSource   `protobuf:"bytes,20,opt,name=vsphereVolume,proto3" json:"vsphereVolume,omitempty"`
+	Quobyte              *QuobyteVolumeSource              `protobuf:"bytes,21,opt,name=quobyte,proto3" json:"quobyte,omitempty"`
+	AzureDisk            *AzureDiskVolumeSource            `protobuf:"bytes,22,opt,name=azureDisk,proto3" json:"azureDisk,omitempty"`
+	PhotonPersistentDisk *PhotonPersistentDiskVolumeSource `protobuf:"bytes,23,opt,name=photonPersistentDisk,proto3" json:"photonPersistentDisk,omitempty"`
+	// Several sources in one directory.
+	Projected      *ProjectedVolumeSource `protobuf:"bytes,26,opt,name=projected,proto3" json:"projected,omitempty"`
+	PortworxVolume *PortworxVolumeSource  `protobuf:"bytes,24,opt,name=portworxVolume,proto3" json:"portworxVolume,omitempty"`
+	ScaleIO        *ScaleIOVolumeSource   `protobuf:"bytes,25,opt,name=scaleIO,proto3" json:"scaleIO,omitempty"`
+	Storageos      *StorageOSVolumeSource `protobuf:"bytes,27,opt,name=storageos,proto3" json:"storageos,omitempty"`
+	Csi            *CSIVolumeSource       `protobuf:"bytes,28,opt,name=csi,proto3" json:"csi,omitempty"`
+	Ephemeral      *EphemeralVolumeSource `protobuf:"bytes,29,opt,name=ephemeral,proto3" json:"ephemeral,omitempty"`
+	Image          *ImageVolumeSource     `protobuf:"bytes,30,opt,name=image,proto3" json:"image,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *VolumeSource) Reset() {
@@ -351,10 +362,14 @@ func (x *VolumeSource) GetImage() *ImageVolumeSource {
 	return nil
 }
 
+// HostPathVolumeSource mounts a file or directory of the node.
 type HostPathVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	Type          *string                `protobuf:"bytes,2,opt,name=type,proto3,oneof" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path on the node.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// What must be there or is made: DirectoryOrCreate, Directory, FileOrCreate, File, Socket, CharDevice, BlockDevice;
+	// empty checks nothing.
+	Type          *string `protobuf:"bytes,2,opt,name=type,proto3,oneof" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -403,11 +418,15 @@ func (x *HostPathVolumeSource) GetType() string {
 	return ""
 }
 
+// EmptyDirVolumeSource is a directory that lives as long as the pod.
 type EmptyDirVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Medium        string                 `protobuf:"bytes,1,opt,name=medium,proto3" json:"medium,omitempty"`
-	SizeLimit     *v1.Quantity           `protobuf:"bytes,2,opt,name=sizeLimit,proto3" json:"sizeLimit,omitempty"`
-	Mode          *int32                 `protobuf:"varint,3,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it is: empty for the node's disk, Memory for a tmpfs.
+	Medium string `protobuf:"bytes,1,opt,name=medium,proto3" json:"medium,omitempty"`
+	// The most that it may hold.
+	SizeLimit *v1.Quantity `protobuf:"bytes,2,opt,name=sizeLimit,proto3" json:"sizeLimit,omitempty"`
+	// Permissions of the directory; by default 0777.
+	Mode          *int32 `protobuf:"varint,3,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -659,13 +678,19 @@ func (x *GitRepoVolumeSource) GetDirectory() string {
 	return ""
 }
 
+// SecretVolumeSource shows a secret as files.
 type SecretVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SecretName    string                 `protobuf:"bytes,1,opt,name=secretName,proto3" json:"secretName,omitempty"`
-	Items         []*KeyToPath           `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
-	DefaultMode   *int32                 `protobuf:"varint,3,opt,name=defaultMode,proto3,oneof" json:"defaultMode,omitempty"`
-	Optional      *bool                  `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
-	DefaultUser   *int64                 `protobuf:"varint,5,opt,name=defaultUser,proto3,oneof" json:"defaultUser,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the secret.
+	SecretName string `protobuf:"bytes,1,opt,name=secretName,proto3" json:"secretName,omitempty"`
+	// Which keys are shown, and as which files; by default all, under their own names.
+	Items []*KeyToPath `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	// Permissions of files whose item has none; by default 0644.
+	DefaultMode *int32 `protobuf:"varint,3,opt,name=defaultMode,proto3,oneof" json:"defaultMode,omitempty"`
+	// True where the secret or its keys need not exist.
+	Optional *bool `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	// Owner of files whose item has none.
+	DefaultUser   *int64 `protobuf:"varint,5,opt,name=defaultUser,proto3,oneof" json:"defaultUser,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -735,12 +760,17 @@ func (x *SecretVolumeSource) GetDefaultUser() int64 {
 	return 0
 }
 
+// KeyToPath shows one key as a file.
 type KeyToPath struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	Mode          *int32                 `protobuf:"varint,3,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
-	User          *int64                 `protobuf:"varint,4,opt,name=user,proto3,oneof" json:"user,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Relative path of the file.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Permissions of the file.
+	Mode *int32 `protobuf:"varint,3,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
+	// Owner of the file.
+	User          *int64 `protobuf:"varint,4,opt,name=user,proto3,oneof" json:"user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1479,11 +1509,15 @@ func (x *FlockerVolumeSource) GetDatasetUUID() string {
 	return ""
 }
 
+// DownwardAPIVolumeSource shows information about the pod as files.
 type DownwardAPIVolumeSource struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	Items         []*DownwardAPIVolumeFile `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
-	DefaultMode   *int32                   `protobuf:"varint,2,opt,name=defaultMode,proto3,oneof" json:"defaultMode,omitempty"`
-	DefaultUser   *int64                   `protobuf:"varint,3,opt,name=defaultUser,proto3,oneof" json:"defaultUser,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The files.
+	Items []*DownwardAPIVolumeFile `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	// Permissions of files whose item has none; by default 0644.
+	DefaultMode *int32 `protobuf:"varint,2,opt,name=defaultMode,proto3,oneof" json:"defaultMode,omitempty"`
+	// Owner of files whose item has none.
+	DefaultUser   *int64 `protobuf:"varint,3,opt,name=defaultUser,proto3,oneof" json:"defaultUser,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1539,15 +1573,21 @@ func (x *DownwardAPIVolumeSource) GetDefaultUser() int64 {
 	return 0
 }
 
+// DownwardAPIVolumeFile is one file with information about the pod.
 type DownwardAPIVolumeFile struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Path             string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	FieldRef         *ObjectFieldSelector   `protobuf:"bytes,2,opt,name=fieldRef,proto3" json:"fieldRef,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Relative path of the file.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Field of the pod: annotations, labels, name, namespace or uid.
+	FieldRef *ObjectFieldSelector `protobuf:"bytes,2,opt,name=fieldRef,proto3" json:"fieldRef,omitempty"`
+	// Resource of a container: its limits or requests.
 	ResourceFieldRef *ResourceFieldSelector `protobuf:"bytes,3,opt,name=resourceFieldRef,proto3" json:"resourceFieldRef,omitempty"`
-	Mode             *int32                 `protobuf:"varint,4,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
-	User             *int64                 `protobuf:"varint,5,opt,name=user,proto3,oneof" json:"user,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Permissions of the file.
+	Mode *int32 `protobuf:"varint,4,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
+	// Owner of the file.
+	User          *int64 `protobuf:"varint,5,opt,name=user,proto3,oneof" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DownwardAPIVolumeFile) Reset() {
@@ -1615,11 +1655,15 @@ func (x *DownwardAPIVolumeFile) GetUser() int64 {
 	return 0
 }
 
+// ResourceFieldSelector names a resource of a container.
 type ResourceFieldSelector struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ContainerName string                 `protobuf:"bytes,1,opt,name=containerName,proto3" json:"containerName,omitempty"`
-	Resource      string                 `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
-	Divisor       *v1.Quantity           `protobuf:"bytes,3,opt,name=divisor,proto3" json:"divisor,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the container; required in volumes.
+	ContainerName string `protobuf:"bytes,1,opt,name=containerName,proto3" json:"containerName,omitempty"`
+	// The resource: "limits.cpu".
+	Resource string `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	// Unit in which the value is shown; by default 1.
+	Divisor       *v1.Quantity `protobuf:"bytes,3,opt,name=divisor,proto3" json:"divisor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1811,15 +1855,21 @@ func (x *AzureFileVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// ConfigMapVolumeSource shows a config map as files.
 type ConfigMapVolumeSource struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	LocalObjectReference *LocalObjectReference  `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
-	Items                []*KeyToPath           `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
-	DefaultMode          *int32                 `protobuf:"varint,3,opt,name=defaultMode,proto3,oneof" json:"defaultMode,omitempty"`
-	Optional             *bool                  `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
-	DefaultUser          *int64                 `protobuf:"varint,5,opt,name=defaultUser,proto3,oneof" json:"defaultUser,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the config map.
+	LocalObjectReference *LocalObjectReference `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
+	// Which keys are shown, and as which files; by default all, under their own names.
+	Items []*KeyToPath `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	// Permissions of files whose item has none; by default 0644.
+	DefaultMode *int32 `protobuf:"varint,3,opt,name=defaultMode,proto3,oneof" json:"defaultMode,omitempty"`
+	// True where the config map or its keys need not exist.
+	Optional *bool `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	// Owner of files whose item has none.
+	DefaultUser   *int64 `protobuf:"varint,5,opt,name=defaultUser,proto3,oneof" json:"defaultUser,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConfigMapVolumeSource) Reset() {
@@ -2175,11 +2225,15 @@ func (x *PhotonPersistentDiskVolumeSource) GetFsType() string {
 	return ""
 }
 
+// ProjectedVolumeSource shows several sources in one directory.
 type ProjectedVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sources       []*VolumeProjection    `protobuf:"bytes,1,rep,name=sources,proto3" json:"sources,omitempty"`
-	DefaultMode   *int32                 `protobuf:"varint,2,opt,name=defaultMode,proto3,oneof" json:"defaultMode,omitempty"`
-	DefaultUser   *int64                 `protobuf:"varint,3,opt,name=defaultUser,proto3,oneof" json:"defaultUser,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sources.
+	Sources []*VolumeProjection `protobuf:"bytes,1,rep,name=sources,proto3" json:"sources,omitempty"`
+	// Permissions of files whose item has none; by default 0644.
+	DefaultMode *int32 `protobuf:"varint,2,opt,name=defaultMode,proto3,oneof" json:"defaultMode,omitempty"`
+	// Owner of files whose item has none.
+	DefaultUser   *int64 `protobuf:"varint,3,opt,name=defaultUser,proto3,oneof" json:"defaultUser,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2235,16 +2289,23 @@ func (x *ProjectedVolumeSource) GetDefaultUser() int64 {
 	return 0
 }
 
+// VolumeProjection is one source of a projected volume: one of its fields.
 type VolumeProjection struct {
-	state               protoimpl.MessageState         `protogen:"open.v1"`
-	Secret              *SecretProjection              `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
-	DownwardAPI         *DownwardAPIProjection         `protobuf:"bytes,2,opt,name=downwardAPI,proto3" json:"downwardAPI,omitempty"`
-	ConfigMap           *ConfigMapProjection           `protobuf:"bytes,3,opt,name=configMap,proto3" json:"configMap,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Keys of a secret.
+	Secret *SecretProjection `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
+	// Information about the pod.
+	DownwardAPI *DownwardAPIProjection `protobuf:"bytes,2,opt,name=downwardAPI,proto3" json:"downwardAPI,omitempty"`
+	// Keys of a config map.
+	ConfigMap *ConfigMapProjection `protobuf:"bytes,3,opt,name=configMap,proto3" json:"configMap,omitempty"`
+	// A token of the pod's service account.
 	ServiceAccountToken *ServiceAccountTokenProjection `protobuf:"bytes,4,opt,name=serviceAccountToken,proto3" json:"serviceAccountToken,omitempty"`
-	ClusterTrustBundle  *ClusterTrustBundleProjection  `protobuf:"bytes,5,opt,name=clusterTrustBundle,proto3" json:"clusterTrustBundle,omitempty"`
-	PodCertificate      *PodCertificateProjection      `protobuf:"bytes,6,opt,name=podCertificate,proto3" json:"podCertificate,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Certificates of a trust bundle.
+	ClusterTrustBundle *ClusterTrustBundleProjection `protobuf:"bytes,5,opt,name=clusterTrustBundle,proto3" json:"clusterTrustBundle,omitempty"`
+	// A certificate for the pod.
+	PodCertificate *PodCertificateProjection `protobuf:"bytes,6,opt,name=podCertificate,proto3" json:"podCertificate,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *VolumeProjection) Reset() {
@@ -2319,13 +2380,17 @@ func (x *VolumeProjection) GetPodCertificate() *PodCertificateProjection {
 	return nil
 }
 
+// SecretProjection shows keys of a secret in a projected volume.
 type SecretProjection struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	LocalObjectReference *LocalObjectReference  `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
-	Items                []*KeyToPath           `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
-	Optional             *bool                  `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the secret.
+	LocalObjectReference *LocalObjectReference `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
+	// Which keys are shown, and as which files; by default all, under their own names.
+	Items []*KeyToPath `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	// True where the secret or its keys need not exist.
+	Optional      *bool `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SecretProjection) Reset() {
@@ -2379,8 +2444,10 @@ func (x *SecretProjection) GetOptional() bool {
 	return false
 }
 
+// DownwardAPIProjection shows information about the pod in a projected volume.
 type DownwardAPIProjection struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The files.
 	Items         []*DownwardAPIVolumeFile `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2423,13 +2490,17 @@ func (x *DownwardAPIProjection) GetItems() []*DownwardAPIVolumeFile {
 	return nil
 }
 
+// ConfigMapProjection shows keys of a config map in a projected volume.
 type ConfigMapProjection struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	LocalObjectReference *LocalObjectReference  `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
-	Items                []*KeyToPath           `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
-	Optional             *bool                  `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the config map.
+	LocalObjectReference *LocalObjectReference `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
+	// Which keys are shown, and as which files; by default all, under their own names.
+	Items []*KeyToPath `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	// True where the config map or its keys need not exist.
+	Optional      *bool `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConfigMapProjection) Reset() {
@@ -2483,14 +2554,19 @@ func (x *ConfigMapProjection) GetOptional() bool {
 	return false
 }
 
+// ServiceAccountTokenProjection puts a token of the pod's service account into a file, and renews it in time.
 type ServiceAccountTokenProjection struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Audience          string                 `protobuf:"bytes,1,opt,name=audience,proto3" json:"audience,omitempty"`
-	ExpirationSeconds *int64                 `protobuf:"varint,2,opt,name=expirationSeconds,proto3,oneof" json:"expirationSeconds,omitempty"`
-	Path              string                 `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
-	User              *int64                 `protobuf:"varint,4,opt,name=user,proto3,oneof" json:"user,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who the token is meant for; by default the API server.
+	Audience string `protobuf:"bytes,1,opt,name=audience,proto3" json:"audience,omitempty"`
+	// Seconds that a token is valid: at least 600, by default 3600.
+	ExpirationSeconds *int64 `protobuf:"varint,2,opt,name=expirationSeconds,proto3,oneof" json:"expirationSeconds,omitempty"`
+	// Relative path of the file.
+	Path string `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	// Owner of the file.
+	User          *int64 `protobuf:"varint,4,opt,name=user,proto3,oneof" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ServiceAccountTokenProjection) Reset() {

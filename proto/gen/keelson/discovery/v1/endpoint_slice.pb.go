@@ -24,12 +24,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// EndpointSlice is some of the endpoints of a service.
 type EndpointSlice struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	AddressType   string                 `protobuf:"bytes,4,opt,name=addressType,proto3" json:"addressType,omitempty"`
-	Endpoints     []*Endpoint            `protobuf:"bytes,2,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
-	Ports         []*EndpointPort        `protobuf:"bytes,3,rep,name=ports,proto3" json:"ports,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// IPv4, IPv6 or FQDN. It cannot be changed.
+	AddressType string `protobuf:"bytes,4,opt,name=addressType,proto3" json:"addressType,omitempty"`
+	// The endpoints; at most 1000.
+	Endpoints []*Endpoint `protobuf:"bytes,2,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
+	// Ports that each endpoint has.
+	Ports         []*EndpointPort `protobuf:"bytes,3,rep,name=ports,proto3" json:"ports,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -92,18 +97,27 @@ func (x *EndpointSlice) GetPorts() []*EndpointPort {
 	return nil
 }
 
+// Endpoint is one backend of a service.
 type Endpoint struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Addresses          []string               `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
-	Conditions         *EndpointConditions    `protobuf:"bytes,2,opt,name=conditions,proto3" json:"conditions,omitempty"`
-	Hostname           *string                `protobuf:"bytes,3,opt,name=hostname,proto3,oneof" json:"hostname,omitempty"`
-	TargetRef          *v11.ObjectReference   `protobuf:"bytes,4,opt,name=targetRef,proto3" json:"targetRef,omitempty"`
-	DeprecatedTopology map[string]string      `protobuf:"bytes,5,rep,name=deprecatedTopology,proto3" json:"deprecatedTopology,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	NodeName           *string                `protobuf:"bytes,6,opt,name=nodeName,proto3,oneof" json:"nodeName,omitempty"`
-	Zone               *string                `protobuf:"bytes,7,opt,name=zone,proto3,oneof" json:"zone,omitempty"`
-	Hints              *EndpointHints         `protobuf:"bytes,8,opt,name=hints,proto3" json:"hints,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its addresses, which are alike; consumers use the first.
+	Addresses []string `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Its state.
+	Conditions *EndpointConditions `protobuf:"bytes,2,opt,name=conditions,proto3" json:"conditions,omitempty"`
+	// Its host name, for DNS.
+	Hostname *string `protobuf:"bytes,3,opt,name=hostname,proto3,oneof" json:"hostname,omitempty"`
+	// The pod that it is.
+	TargetRef *v11.ObjectReference `protobuf:"bytes,4,opt,name=targetRef,proto3" json:"targetRef,omitempty"`
+	// No longer used.
+	DeprecatedTopology map[string]string `protobuf:"bytes,5,rep,name=deprecatedTopology,proto3" json:"deprecatedTopology,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Node that it is on.
+	NodeName *string `protobuf:"bytes,6,opt,name=nodeName,proto3,oneof" json:"nodeName,omitempty"`
+	// Zone that it is in.
+	Zone *string `protobuf:"bytes,7,opt,name=zone,proto3,oneof" json:"zone,omitempty"`
+	// By whom it should be used.
+	Hints         *EndpointHints `protobuf:"bytes,8,opt,name=hints,proto3" json:"hints,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Endpoint) Reset() {
@@ -192,11 +206,15 @@ func (x *Endpoint) GetHints() *EndpointHints {
 	return nil
 }
 
+// EndpointConditions is the state of an endpoint.
 type EndpointConditions struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ready         *bool                  `protobuf:"varint,1,opt,name=ready,proto3,oneof" json:"ready,omitempty"`
-	Serving       *bool                  `protobuf:"varint,2,opt,name=serving,proto3,oneof" json:"serving,omitempty"`
-	Terminating   *bool                  `protobuf:"varint,3,opt,name=terminating,proto3,oneof" json:"terminating,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True where it takes new connections.
+	Ready *bool `protobuf:"varint,1,opt,name=ready,proto3,oneof" json:"ready,omitempty"`
+	// True where it serves, even while it is ending.
+	Serving *bool `protobuf:"varint,2,opt,name=serving,proto3,oneof" json:"serving,omitempty"`
+	// True where it is ending.
+	Terminating   *bool `protobuf:"varint,3,opt,name=terminating,proto3,oneof" json:"terminating,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -252,10 +270,13 @@ func (x *EndpointConditions) GetTerminating() bool {
 	return false
 }
 
+// EndpointHints say by whom an endpoint should be used.
 type EndpointHints struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ForZones      []*ForZone             `protobuf:"bytes,1,rep,name=forZones,proto3" json:"forZones,omitempty"`
-	ForNodes      []*ForNode             `protobuf:"bytes,2,rep,name=forNodes,proto3" json:"forNodes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Zones.
+	ForZones []*ForZone `protobuf:"bytes,1,rep,name=forZones,proto3" json:"forZones,omitempty"`
+	// Nodes.
+	ForNodes      []*ForNode `protobuf:"bytes,2,rep,name=forNodes,proto3" json:"forNodes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -304,9 +325,11 @@ func (x *EndpointHints) GetForNodes() []*ForNode {
 	return nil
 }
 
+// ForZone names a zone.
 type ForZone struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the zone.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -348,9 +371,11 @@ func (x *ForZone) GetName() string {
 	return ""
 }
 
+// ForNode names a node.
 type ForNode struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the node.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -392,12 +417,17 @@ func (x *ForNode) GetName() string {
 	return ""
 }
 
+// EndpointPort is one port of each endpoint of a slice.
 type EndpointPort struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          *string                `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	Protocol      *string                `protobuf:"bytes,2,opt,name=protocol,proto3,oneof" json:"protocol,omitempty"`
-	Port          *int32                 `protobuf:"varint,3,opt,name=port,proto3,oneof" json:"port,omitempty"`
-	AppProtocol   *string                `protobuf:"bytes,4,opt,name=appProtocol,proto3,oneof" json:"appProtocol,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the service's port.
+	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// TCP, UDP or SCTP.
+	Protocol *string `protobuf:"bytes,2,opt,name=protocol,proto3,oneof" json:"protocol,omitempty"`
+	// The port; without it all ports.
+	Port *int32 `protobuf:"varint,3,opt,name=port,proto3,oneof" json:"port,omitempty"`
+	// The application's protocol, as a hint.
+	AppProtocol   *string `protobuf:"bytes,4,opt,name=appProtocol,proto3,oneof" json:"appProtocol,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -460,10 +490,13 @@ func (x *EndpointPort) GetAppProtocol() string {
 	return ""
 }
 
+// EndpointSliceList is a list of objects of the kind EndpointSlice.
 type EndpointSliceList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*EndpointSlice       `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*EndpointSlice `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -24,25 +24,41 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Event reports something that happened to an object. It is the same as the core group's, in another form.
 type Event struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	Metadata                 *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	EventTime                *v1.MicroTime          `protobuf:"bytes,2,opt,name=eventTime,proto3" json:"eventTime,omitempty"`
-	Series                   *EventSeries           `protobuf:"bytes,3,opt,name=series,proto3" json:"series,omitempty"`
-	ReportingController      string                 `protobuf:"bytes,4,opt,name=reportingController,proto3" json:"reportingController,omitempty"`
-	ReportingInstance        string                 `protobuf:"bytes,5,opt,name=reportingInstance,proto3" json:"reportingInstance,omitempty"`
-	Action                   string                 `protobuf:"bytes,6,opt,name=action,proto3" json:"action,omitempty"`
-	Reason                   string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
-	Regarding                *v11.ObjectReference   `protobuf:"bytes,8,opt,name=regarding,proto3" json:"regarding,omitempty"`
-	Related                  *v11.ObjectReference   `protobuf:"bytes,9,opt,name=related,proto3" json:"related,omitempty"`
-	Note                     string                 `protobuf:"bytes,10,opt,name=note,proto3" json:"note,omitempty"`
-	Type                     string                 `protobuf:"bytes,11,opt,name=type,proto3" json:"type,omitempty"`
-	DeprecatedSource         *v11.EventSource       `protobuf:"bytes,12,opt,name=deprecatedSource,proto3" json:"deprecatedSource,omitempty"`
-	DeprecatedFirstTimestamp *v1.Time               `protobuf:"bytes,13,opt,name=deprecatedFirstTimestamp,proto3" json:"deprecatedFirstTimestamp,omitempty"`
-	DeprecatedLastTimestamp  *v1.Time               `protobuf:"bytes,14,opt,name=deprecatedLastTimestamp,proto3" json:"deprecatedLastTimestamp,omitempty"`
-	DeprecatedCount          int32                  `protobuf:"varint,15,opt,name=deprecatedCount,proto3" json:"deprecatedCount,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// When the event was first observed.
+	EventTime *v1.MicroTime `protobuf:"bytes,2,opt,name=eventTime,proto3" json:"eventTime,omitempty"`
+	// Later observations, where the event goes on.
+	Series *EventSeries `protobuf:"bytes,3,opt,name=series,proto3" json:"series,omitempty"`
+	// Name of the controller that reports it.
+	ReportingController string `protobuf:"bytes,4,opt,name=reportingController,proto3" json:"reportingController,omitempty"`
+	// Instance of the controller.
+	ReportingInstance string `protobuf:"bytes,5,opt,name=reportingInstance,proto3" json:"reportingInstance,omitempty"`
+	// What was done about the object.
+	Action string `protobuf:"bytes,6,opt,name=action,proto3" json:"action,omitempty"`
+	// Why it happened, in one CamelCase word.
+	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The object that the event is about.
+	Regarding *v11.ObjectReference `protobuf:"bytes,8,opt,name=regarding,proto3" json:"regarding,omitempty"`
+	// Another object that is involved.
+	Related *v11.ObjectReference `protobuf:"bytes,9,opt,name=related,proto3" json:"related,omitempty"`
+	// What happened, for people.
+	Note string `protobuf:"bytes,10,opt,name=note,proto3" json:"note,omitempty"`
+	// Normal or Warning.
+	Type string `protobuf:"bytes,11,opt,name=type,proto3" json:"type,omitempty"`
+	// Source in the core group's form.
+	DeprecatedSource *v11.EventSource `protobuf:"bytes,12,opt,name=deprecatedSource,proto3" json:"deprecatedSource,omitempty"`
+	// First time in the core group's form.
+	DeprecatedFirstTimestamp *v1.Time `protobuf:"bytes,13,opt,name=deprecatedFirstTimestamp,proto3" json:"deprecatedFirstTimestamp,omitempty"`
+	// Last time in the core group's form.
+	DeprecatedLastTimestamp *v1.Time `protobuf:"bytes,14,opt,name=deprecatedLastTimestamp,proto3" json:"deprecatedLastTimestamp,omitempty"`
+	// Count in the core group's form.
+	DeprecatedCount int32 `protobuf:"varint,15,opt,name=deprecatedCount,proto3" json:"deprecatedCount,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Event) Reset() {
@@ -180,10 +196,13 @@ func (x *Event) GetDeprecatedCount() int32 {
 	return 0
 }
 
+// EventSeries is an event that goes on.
 type EventSeries struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Count            int32                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
-	LastObservedTime *v1.MicroTime          `protobuf:"bytes,2,opt,name=lastObservedTime,proto3" json:"lastObservedTime,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How often it has been observed in the series.
+	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// When it was last observed.
+	LastObservedTime *v1.MicroTime `protobuf:"bytes,2,opt,name=lastObservedTime,proto3" json:"lastObservedTime,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -232,10 +251,13 @@ func (x *EventSeries) GetLastObservedTime() *v1.MicroTime {
 	return nil
 }
 
+// EventList is a list of objects of the kind Event.
 type EventList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*Event               `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*Event `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

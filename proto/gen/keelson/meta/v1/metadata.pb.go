@@ -66,9 +66,12 @@ func (x *PartialObjectMetadata) GetMetadata() *ObjectMeta {
 	return nil
 }
 
+// PartialObjectMetadataList is a list of objects of the kind PartialObjectMetadata.
 type PartialObjectMetadataList struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	Metadata      *ListMeta                `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
 	Items         []*PartialObjectMetadata `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -231,8 +231,10 @@ func (x *Quantity) GetString_() string {
 type IntOrString struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 0: intVal holds the value; 1: strVal does.
-	Type          int64  `protobuf:"varint,1,opt,name=type,proto3" json:"type,omitempty"`
-	IntVal        int32  `protobuf:"varint,2,opt,name=intVal,proto3" json:"intVal,omitempty"`
+	Type int64 `protobuf:"varint,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The number, where type is 0.
+	IntVal int32 `protobuf:"varint,2,opt,name=intVal,proto3" json:"intVal,omitempty"`
+	// The string, where type is 1.
 	StrVal        string `protobuf:"bytes,3,opt,name=strVal,proto3" json:"strVal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -337,8 +339,9 @@ func (x *RawExtension) GetRaw() []byte {
 
 // FieldsV1 is a set of fields in the JSON form of structured-merge-diff: {"f:spec":{"f:replicas":{}}}.
 type FieldsV1 struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Raw           []byte                 `protobuf:"bytes,1,opt,name=Raw,proto3" json:"Raw,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The JSON.
+	Raw           []byte `protobuf:"bytes,1,opt,name=Raw,proto3" json:"Raw,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -22,25 +22,44 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ObjectMeta is what every object says about itself, whatever its kind.
 type ObjectMeta struct {
-	state                      protoimpl.MessageState `protogen:"open.v1"`
-	Name                       string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	GenerateName               string                 `protobuf:"bytes,2,opt,name=generateName,proto3" json:"generateName,omitempty"`
-	Namespace                  string                 `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	SelfLink                   string                 `protobuf:"bytes,4,opt,name=selfLink,proto3" json:"selfLink,omitempty"`
-	Uid                        string                 `protobuf:"bytes,5,opt,name=uid,proto3" json:"uid,omitempty"`
-	ResourceVersion            string                 `protobuf:"bytes,6,opt,name=resourceVersion,proto3" json:"resourceVersion,omitempty"`
-	Generation                 int64                  `protobuf:"varint,7,opt,name=generation,proto3" json:"generation,omitempty"`
-	CreationTimestamp          *Time                  `protobuf:"bytes,8,opt,name=creationTimestamp,proto3" json:"creationTimestamp,omitempty"`
-	DeletionTimestamp          *Time                  `protobuf:"bytes,9,opt,name=deletionTimestamp,proto3" json:"deletionTimestamp,omitempty"`
-	DeletionGracePeriodSeconds *int64                 `protobuf:"varint,10,opt,name=deletionGracePeriodSeconds,proto3,oneof" json:"deletionGracePeriodSeconds,omitempty"`
-	Labels                     map[string]string      `protobuf:"bytes,11,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Annotations                map[string]string      `protobuf:"bytes,12,rep,name=annotations,proto3" json:"annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	OwnerReferences            []*OwnerReference      `protobuf:"bytes,13,rep,name=ownerReferences,proto3" json:"ownerReferences,omitempty"`
-	Finalizers                 []string               `protobuf:"bytes,14,rep,name=finalizers,proto3" json:"finalizers,omitempty"`
-	ManagedFields              []*ManagedFieldsEntry  `protobuf:"bytes,17,rep,name=managedFields,proto3" json:"managedFields,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the object: unique among the objects of its kind in its namespace. It cannot be changed.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Prefix for a name that the server makes unique, where name is empty.
+	GenerateName string `protobuf:"bytes,2,opt,name=generateName,proto3" json:"generateName,omitempty"`
+	// Namespace that the object is in. Empty for kinds that are cluster-scoped. It cannot be changed.
+	Namespace string `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// No longer set.
+	SelfLink string `protobuf:"bytes,4,opt,name=selfLink,proto3" json:"selfLink,omitempty"`
+	// Unique identifier of this object in time and space, set by the server: an object that is deleted and created again
+	// has another one.
+	Uid string `protobuf:"bytes,5,opt,name=uid,proto3" json:"uid,omitempty"`
+	// Version of the stored object, set by the server. An update that names it is refused when the object has changed
+	// since.
+	ResourceVersion string `protobuf:"bytes,6,opt,name=resourceVersion,proto3" json:"resourceVersion,omitempty"`
+	// Number of the desired state, raised by the server when anything but metadata and status changes.
+	Generation int64 `protobuf:"varint,7,opt,name=generation,proto3" json:"generation,omitempty"`
+	// When the object was created; set by the server.
+	CreationTimestamp *Time `protobuf:"bytes,8,opt,name=creationTimestamp,proto3" json:"creationTimestamp,omitempty"`
+	// When the object is to be gone; set by the server when a graceful deletion is asked for. It is deleted once its
+	// finalizers are gone.
+	DeletionTimestamp *Time `protobuf:"bytes,9,opt,name=deletionTimestamp,proto3" json:"deletionTimestamp,omitempty"`
+	// Seconds that the object is given to end before it is removed; set together with deletionTimestamp.
+	DeletionGracePeriodSeconds *int64 `protobuf:"varint,10,opt,name=deletionGracePeriodSeconds,proto3,oneof" json:"deletionGracePeriodSeconds,omitempty"`
+	// Keys and values by which objects are organised and selected.
+	Labels map[string]string `protobuf:"bytes,11,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Keys and values for tools and libraries, not used in selection. At most 256 KiB in all.
+	Annotations map[string]string `protobuf:"bytes,12,rep,name=annotations,proto3" json:"annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Objects that this one depends on: when all of them are gone, the garbage collector deletes it.
+	OwnerReferences []*OwnerReference `protobuf:"bytes,13,rep,name=ownerReferences,proto3" json:"ownerReferences,omitempty"`
+	// Names of those who must be done before the object is removed. Each removes its own entry.
+	Finalizers []string `protobuf:"bytes,14,rep,name=finalizers,proto3" json:"finalizers,omitempty"`
+	// Who set which field, as server-side apply needs to know; kept by the server.
+	ManagedFields []*ManagedFieldsEntry `protobuf:"bytes,17,rep,name=managedFields,proto3" json:"managedFields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ObjectMeta) Reset() {
@@ -178,14 +197,21 @@ func (x *ObjectMeta) GetManagedFields() []*ManagedFieldsEntry {
 	return nil
 }
 
+// OwnerReference names an object, in the same namespace or cluster-scoped, that owns another.
 type OwnerReference struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	ApiVersion         string                 `protobuf:"bytes,5,opt,name=apiVersion,proto3" json:"apiVersion,omitempty"`
-	Kind               string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Name               string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Uid                string                 `protobuf:"bytes,4,opt,name=uid,proto3" json:"uid,omitempty"`
-	Controller         *bool                  `protobuf:"varint,6,opt,name=controller,proto3,oneof" json:"controller,omitempty"`
-	BlockOwnerDeletion *bool                  `protobuf:"varint,7,opt,name=blockOwnerDeletion,proto3,oneof" json:"blockOwnerDeletion,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// API version of the owner.
+	ApiVersion string `protobuf:"bytes,5,opt,name=apiVersion,proto3" json:"apiVersion,omitempty"`
+	// Kind of the owner.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Name of the owner.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// UID of the owner.
+	Uid string `protobuf:"bytes,4,opt,name=uid,proto3" json:"uid,omitempty"`
+	// True for the one owner that manages the object.
+	Controller *bool `protobuf:"varint,6,opt,name=controller,proto3,oneof" json:"controller,omitempty"`
+	// True where a foreground deletion of the owner must wait until this object is gone.
+	BlockOwnerDeletion *bool `protobuf:"varint,7,opt,name=blockOwnerDeletion,proto3,oneof" json:"blockOwnerDeletion,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -262,15 +288,23 @@ func (x *OwnerReference) GetBlockOwnerDeletion() bool {
 	return false
 }
 
+// ManagedFieldsEntry is the set of fields that one manager set by one kind of operation.
 type ManagedFieldsEntry struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Manager       string                 `protobuf:"bytes,1,opt,name=manager,proto3" json:"manager,omitempty"`
-	Operation     string                 `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
-	ApiVersion    string                 `protobuf:"bytes,3,opt,name=apiVersion,proto3" json:"apiVersion,omitempty"`
-	Time          *Time                  `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
-	FieldsType    string                 `protobuf:"bytes,6,opt,name=fieldsType,proto3" json:"fieldsType,omitempty"`
-	FieldsV1      *FieldsV1              `protobuf:"bytes,7,opt,name=fieldsV1,proto3" json:"fieldsV1,omitempty"`
-	Subresource   string                 `protobuf:"bytes,8,opt,name=subresource,proto3" json:"subresource,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the actor.
+	Manager string `protobuf:"bytes,1,opt,name=manager,proto3" json:"manager,omitempty"`
+	// Apply or Update.
+	Operation string `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
+	// Version of the object in which the fields are meant.
+	ApiVersion string `protobuf:"bytes,3,opt,name=apiVersion,proto3" json:"apiVersion,omitempty"`
+	// When the manager last changed anything.
+	Time *Time `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
+	// Format of the fields: FieldsV1.
+	FieldsType string `protobuf:"bytes,6,opt,name=fieldsType,proto3" json:"fieldsType,omitempty"`
+	// The fields, as a tree of their names.
+	FieldsV1 *FieldsV1 `protobuf:"bytes,7,opt,name=fieldsV1,proto3" json:"fieldsV1,omitempty"`
+	// Name of the subresource through which they were set; empty for the object itself.
+	Subresource   string `protobuf:"bytes,8,opt,name=subresource,proto3" json:"subresource,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -474,9 +508,13 @@ func (x *ShardInfo) GetSelector() string {
 	return ""
 }
 
+// LabelSelector selects objects by their labels. All of its requirements must hold; an empty selector selects
+// everything.
 type LabelSelector struct {
-	state            protoimpl.MessageState      `protogen:"open.v1"`
-	MatchLabels      map[string]string           `protobuf:"bytes,1,rep,name=matchLabels,proto3" json:"matchLabels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Labels that must be there with these values.
+	MatchLabels map[string]string `protobuf:"bytes,1,rep,name=matchLabels,proto3" json:"matchLabels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Requirements on labels.
 	MatchExpressions []*LabelSelectorRequirement `protobuf:"bytes,2,rep,name=matchExpressions,proto3" json:"matchExpressions,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -526,11 +564,15 @@ func (x *LabelSelector) GetMatchExpressions() []*LabelSelectorRequirement {
 	return nil
 }
 
+// LabelSelectorRequirement relates a label to a set of values.
 type LabelSelectorRequirement struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Operator      string                 `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
-	Values        []string               `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Key of the label.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// In, NotIn, Exists or DoesNotExist.
+	Operator string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
+	// Values for In and NotIn, where there must be some; otherwise there must be none.
+	Values        []string `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -586,16 +628,23 @@ func (x *LabelSelectorRequirement) GetValues() []string {
 	return nil
 }
 
+// Condition is one aspect of an object's state.
 type Condition struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Type               string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Status             string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	ObservedGeneration int64                  `protobuf:"varint,3,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
-	LastTransitionTime *Time                  `protobuf:"bytes,4,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
-	Reason             string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message            string                 `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Type of the condition.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// True, False or Unknown.
+	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	// The generation on which the condition is based.
+	ObservedGeneration int64 `protobuf:"varint,3,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
+	// When the status last changed.
+	LastTransitionTime *Time `protobuf:"bytes,4,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
+	// Why, in one CamelCase word.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Why, for people.
+	Message       string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Condition) Reset() {
@@ -1510,11 +1559,15 @@ func (x *GroupVersionResource) GetResource() string {
 	return ""
 }
 
+// FieldSelectorRequirement relates a field to a set of values.
 type FieldSelectorRequirement struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Operator      string                 `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
-	Values        []string               `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the field.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// In, NotIn, Exists or DoesNotExist.
+	Operator string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
+	// Values for In and NotIn.
+	Values        []string `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -25,11 +25,12 @@ const (
 )
 
 type RuntimeClass struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Handler       string                 `protobuf:"bytes,2,opt,name=handler,proto3" json:"handler,omitempty"`
-	Overhead      *Overhead              `protobuf:"bytes,3,opt,name=overhead,proto3" json:"overhead,omitempty"`
-	Scheduling    *Scheduling            `protobuf:"bytes,4,opt,name=scheduling,proto3" json:"scheduling,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata      *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Handler       string         `protobuf:"bytes,2,opt,name=handler,proto3" json:"handler,omitempty"`
+	Overhead      *Overhead      `protobuf:"bytes,3,opt,name=overhead,proto3" json:"overhead,omitempty"`
+	Scheduling    *Scheduling    `protobuf:"bytes,4,opt,name=scheduling,proto3" json:"scheduling,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -188,10 +189,13 @@ func (x *Scheduling) GetTolerations() []*v11.Toleration {
 	return nil
 }
 
+// RuntimeClassList is a list of objects of the kind RuntimeClass.
 type RuntimeClassList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*RuntimeClass        `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*RuntimeClass `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,10 +23,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Eviction asks to end a pod where its disruption budgets allow that. It is created on the pod's eviction subresource.
 type Eviction struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	DeleteOptions *v1.DeleteOptions      `protobuf:"bytes,2,opt,name=deleteOptions,proto3" json:"deleteOptions,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// How the pod is deleted.
+	DeleteOptions *v1.DeleteOptions `protobuf:"bytes,2,opt,name=deleteOptions,proto3" json:"deleteOptions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,11 +23,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ClusterRole is a set of things that are allowed in the whole cluster, or in a namespace where a RoleBinding refers
+// to it.
 type ClusterRole struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Metadata        *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Rules           []*PolicyRule          `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
-	AggregationRule *AggregationRule       `protobuf:"bytes,3,opt,name=aggregationRule,proto3" json:"aggregationRule,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// What is allowed.
+	Rules []*PolicyRule `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
+	// Cluster roles whose rules this one consists of; rules is then kept by the system.
+	AggregationRule *AggregationRule `protobuf:"bytes,3,opt,name=aggregationRule,proto3" json:"aggregationRule,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -83,13 +88,19 @@ func (x *ClusterRole) GetAggregationRule() *AggregationRule {
 	return nil
 }
 
+// PolicyRule is one thing that is allowed.
 type PolicyRule struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Verbs           []string               `protobuf:"bytes,1,rep,name=verbs,proto3" json:"verbs,omitempty"`
-	ApiGroups       []string               `protobuf:"bytes,2,rep,name=apiGroups,proto3" json:"apiGroups,omitempty"`
-	Resources       []string               `protobuf:"bytes,3,rep,name=resources,proto3" json:"resources,omitempty"`
-	ResourceNames   []string               `protobuf:"bytes,4,rep,name=resourceNames,proto3" json:"resourceNames,omitempty"`
-	NonResourceURLs []string               `protobuf:"bytes,5,rep,name=nonResourceURLs,proto3" json:"nonResourceURLs,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What may be done: "get"; "*" is everything.
+	Verbs []string `protobuf:"bytes,1,rep,name=verbs,proto3" json:"verbs,omitempty"`
+	// API groups of the resources; "" is the core group, "*" all.
+	ApiGroups []string `protobuf:"bytes,2,rep,name=apiGroups,proto3" json:"apiGroups,omitempty"`
+	// Resources: "pods", "pods/log"; "*" is all.
+	Resources []string `protobuf:"bytes,3,rep,name=resources,proto3" json:"resources,omitempty"`
+	// Names of the objects; empty is all.
+	ResourceNames []string `protobuf:"bytes,4,rep,name=resourceNames,proto3" json:"resourceNames,omitempty"`
+	// Paths that are no resources; "*" at the end is everything below. Only in cluster roles.
+	NonResourceURLs []string `protobuf:"bytes,5,rep,name=nonResourceURLs,proto3" json:"nonResourceURLs,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -159,9 +170,11 @@ func (x *PolicyRule) GetNonResourceURLs() []string {
 	return nil
 }
 
+// AggregationRule puts a cluster role together from others.
 type AggregationRule struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	ClusterRoleSelectors []*v1.LabelSelector    `protobuf:"bytes,1,rep,name=clusterRoleSelectors,proto3" json:"clusterRoleSelectors,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Labels of the others; one selector must match.
+	ClusterRoleSelectors []*v1.LabelSelector `protobuf:"bytes,1,rep,name=clusterRoleSelectors,proto3" json:"clusterRoleSelectors,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -203,10 +216,13 @@ func (x *AggregationRule) GetClusterRoleSelectors() []*v1.LabelSelector {
 	return nil
 }
 
+// ClusterRoleList is a list of objects of the kind ClusterRole.
 type ClusterRoleList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*ClusterRole         `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*ClusterRole `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

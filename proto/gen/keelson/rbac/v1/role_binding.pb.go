@@ -23,11 +23,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// RoleBinding gives users what a role allows, in its namespace.
 type RoleBinding struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Subjects      []*Subject             `protobuf:"bytes,2,rep,name=subjects,proto3" json:"subjects,omitempty"`
-	RoleRef       *RoleRef               `protobuf:"bytes,3,opt,name=roleRef,proto3" json:"roleRef,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Who gets it.
+	Subjects []*Subject `protobuf:"bytes,2,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	// The role, of the same namespace, or cluster role. It cannot be changed.
+	RoleRef       *RoleRef `protobuf:"bytes,3,opt,name=roleRef,proto3" json:"roleRef,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -83,10 +87,13 @@ func (x *RoleBinding) GetRoleRef() *RoleRef {
 	return nil
 }
 
+// RoleBindingList is a list of objects of the kind RoleBinding.
 type RoleBindingList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*RoleBinding         `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*RoleBinding `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,13 +23,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// PriorityClass gives pods that name it a priority.
 type PriorityClass struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Metadata         *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Value            int32                  `protobuf:"varint,2,opt,name=value,proto3" json:"value,omitempty"`
-	GlobalDefault    bool                   `protobuf:"varint,3,opt,name=globalDefault,proto3" json:"globalDefault,omitempty"`
-	Description      string                 `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
-	PreemptionPolicy *string                `protobuf:"bytes,5,opt,name=preemptionPolicy,proto3,oneof" json:"preemptionPolicy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The priority: the higher, the more important. It cannot be changed.
+	Value int32 `protobuf:"varint,2,opt,name=value,proto3" json:"value,omitempty"`
+	// True where pods without a class have this one; for one class at most.
+	GlobalDefault bool `protobuf:"varint,3,opt,name=globalDefault,proto3" json:"globalDefault,omitempty"`
+	// What the class is for.
+	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	// Whether its pods may preempt others: PreemptLowerPriority (the default) or Never. It cannot be changed.
+	PreemptionPolicy *string `protobuf:"bytes,5,opt,name=preemptionPolicy,proto3,oneof" json:"preemptionPolicy,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -99,10 +105,13 @@ func (x *PriorityClass) GetPreemptionPolicy() string {
 	return ""
 }
 
+// PriorityClassList is a list of objects of the kind PriorityClass.
 type PriorityClassList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*PriorityClass       `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*PriorityClass `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -24,10 +24,13 @@ const (
 )
 
 type CSINode struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *CSINodeSpec           `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
-	Status        *CSINodeStatus         `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The desired state.
+	Spec *CSINodeSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// The observed state, set by the system.
+	Status        *CSINodeStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -336,13 +339,17 @@ func (x *StorageHealth) GetHealthConditions() []*StorageHealthCondition {
 }
 
 type StorageHealthCondition struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Status             string                 `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
-	Reason             string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message            string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
-	AccessMode         *string                `protobuf:"bytes,4,opt,name=accessMode,proto3,oneof" json:"accessMode,omitempty"`
-	VolumeMode         *string                `protobuf:"bytes,5,opt,name=volumeMode,proto3,oneof" json:"volumeMode,omitempty"`
-	LastTransitionTime *v1.Time               `protobuf:"bytes,6,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True, False or Unknown.
+	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	// Why, in one CamelCase word.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Why, for people.
+	Message    string  `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	AccessMode *string `protobuf:"bytes,4,opt,name=accessMode,proto3,oneof" json:"accessMode,omitempty"`
+	VolumeMode *string `protobuf:"bytes,5,opt,name=volumeMode,proto3,oneof" json:"volumeMode,omitempty"`
+	// When the status last changed.
+	LastTransitionTime *v1.Time `protobuf:"bytes,6,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -419,10 +426,13 @@ func (x *StorageHealthCondition) GetLastTransitionTime() *v1.Time {
 	return nil
 }
 
+// CSINodeList is a list of objects of the kind CSINode.
 type CSINodeList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*CSINode             `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*CSINode `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -24,12 +24,13 @@ const (
 )
 
 type CSIStorageCapacity struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Metadata          *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	NodeTopology      *v1.LabelSelector      `protobuf:"bytes,2,opt,name=nodeTopology,proto3" json:"nodeTopology,omitempty"`
-	StorageClassName  string                 `protobuf:"bytes,3,opt,name=storageClassName,proto3" json:"storageClassName,omitempty"`
-	Capacity          *v1.Quantity           `protobuf:"bytes,4,opt,name=capacity,proto3" json:"capacity,omitempty"`
-	MaximumVolumeSize *v1.Quantity           `protobuf:"bytes,5,opt,name=maximumVolumeSize,proto3" json:"maximumVolumeSize,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata          *v1.ObjectMeta    `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	NodeTopology      *v1.LabelSelector `protobuf:"bytes,2,opt,name=nodeTopology,proto3" json:"nodeTopology,omitempty"`
+	StorageClassName  string            `protobuf:"bytes,3,opt,name=storageClassName,proto3" json:"storageClassName,omitempty"`
+	Capacity          *v1.Quantity      `protobuf:"bytes,4,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	MaximumVolumeSize *v1.Quantity      `protobuf:"bytes,5,opt,name=maximumVolumeSize,proto3" json:"maximumVolumeSize,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -99,10 +100,13 @@ func (x *CSIStorageCapacity) GetMaximumVolumeSize() *v1.Quantity {
 	return nil
 }
 
+// CSIStorageCapacityList is a list of objects of the kind CSIStorageCapacity.
 type CSIStorageCapacityList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*CSIStorageCapacity  `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*CSIStorageCapacity `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -25,7 +25,8 @@ const (
 )
 
 type StorageClass struct {
-	state                protoimpl.MessageState      `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
 	Metadata             *v1.ObjectMeta              `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	Provisioner          string                      `protobuf:"bytes,2,opt,name=provisioner,proto3" json:"provisioner,omitempty"`
 	Parameters           map[string]string           `protobuf:"bytes,3,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -124,10 +125,13 @@ func (x *StorageClass) GetAllowedTopologies() []*v11.TopologySelectorTerm {
 	return nil
 }
 
+// StorageClassList is a list of objects of the kind StorageClass.
 type StorageClassList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ListMeta           `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Items         []*StorageClass        `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
+	Items         []*StorageClass `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -24,10 +24,11 @@ const (
 )
 
 type VolumeAttributesClass struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	DriverName    string                 `protobuf:"bytes,2,opt,name=driverName,proto3" json:"driverName,omitempty"`
-	Parameters    map[string]string      `protobuf:"bytes,3,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of an object.
+	Metadata      *v1.ObjectMeta    `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	DriverName    string            `protobuf:"bytes,2,opt,name=driverName,proto3" json:"driverName,omitempty"`
+	Parameters    map[string]string `protobuf:"bytes,3,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -83,9 +84,12 @@ func (x *VolumeAttributesClass) GetParameters() map[string]string {
 	return nil
 }
 
+// VolumeAttributesClassList is a list of objects of the kind VolumeAttributesClass.
 type VolumeAttributesClassList struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	Metadata      *v1.ListMeta             `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Standard metadata of a list.
+	Metadata *v1.ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The objects.
 	Items         []*VolumeAttributesClass `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
