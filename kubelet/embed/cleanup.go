@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/keelson/keelson/kubelet/internal/cgroups"
 	"github.com/keelson/keelson/kubelet/internal/logs"
 	"github.com/keelson/keelson/kubelet/internal/network"
@@ -17,6 +19,9 @@ import (
 
 // cleanupTime bounds the removal of one pod.
 const cleanupTime = 30 * time.Second
+
+// cleanupParallelism is how many containers are removed at the same time.
+const cleanupParallelism = 16
 
 // Cleanup takes everything of this node's pods off the machine: containers, mounts, namespaces, links, cgroups, rules.
 // The API is not asked. It goes on after errors and tells all of them. Pods' logs stay.
@@ -66,11 +71,17 @@ func cleanContainers(ctx context.Context, cfg Config, net *network.Network) erro
 	if err != nil {
 		return fmt.Errorf("listing containers: %w", err)
 	}
-	var errs []error
-	for _, c := range list {
-		one, cancel := context.WithTimeout(ctx, cleanupTime)
-		errs = append(errs, driver.Remove(one, c.ID))
-		cancel()
+	errs := make([]error, len(list))
+	var group errgroup.Group
+	group.SetLimit(cleanupParallelism)
+	for i, c := range list {
+		group.Go(func() error {
+			one, cancel := context.WithTimeout(ctx, cleanupTime)
+			defer cancel()
+			errs[i] = driver.Remove(one, c.ID)
+			return nil
+		})
 	}
+	_ = group.Wait()
 	return errors.Join(errs...)
 }

@@ -11,6 +11,7 @@ import (
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	"github.com/keelson/keelson/proto/sdk/client"
 	"github.com/keelson/keelson/proto/sdk/events"
+	"github.com/keelson/keelson/proto/sdk/health"
 	"github.com/keelson/keelson/proto/sdk/informer"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -126,6 +127,13 @@ func assemble(cfg Config, conn *client.Conn) (*kubelet, error) {
 			k.pods.Set(e.New)
 		}
 	})
+	if cfg.Health != nil {
+		cfg.Health.Ready("pods-synced", health.Closed(k.informer.Synced()))
+		cfg.Health.Ready("container-runtime", func(ctx context.Context) error {
+			_, err := k.runtime.Info(ctx)
+			return err
+		})
+	}
 	return k, nil
 }
 

@@ -3,7 +3,9 @@ package main
 
 import (
 	"context"
+	"os"
 	goruntime "runtime"
+	"slices"
 
 	"github.com/keelson/keelson/kubelet/embed"
 	"github.com/keelson/keelson/kubelet/internal/sandbox"
@@ -23,6 +25,10 @@ func main() {
 	cfg := embed.Default()
 	cfg.Version, cfg.Holder = version, []string{"/proc/self/exe", "hold"}
 	cleanup := false
+	if slices.Contains(os.Args, "--cleanup") {
+		// Cleaning up asks no API server, so none has to be named.
+		os.Args = append(os.Args, "--server=none:0")
+	}
 	process.Main(process.Command{
 		Name: "keelson-kubelet", Short: "runs the pods of one node", MetricsAddress: "127.0.0.1:10248", Client: true,
 		Flags: func(fs *pflag.FlagSet) { flags(fs, &cfg, &cleanup) },

@@ -41,6 +41,7 @@ type actor struct {
 	containers []*container
 	addresses  []netip.Addr
 	startTime  time.Time
+	seen       time.Time // when this kubelet first saw it; zero once it was ready
 	phase      string
 	reason     string
 	message    string
@@ -86,6 +87,9 @@ func newActor(cfg *Config, parent context.Context, pod *corev1.Pod, adopted []ru
 		box: make(chan func(), 16), wake: make(chan struct{}, 1), done: make(chan struct{}), pod: pod,
 	}
 	a.ctx, a.cancel = context.WithCancel(parent)
+	if len(adopted) == 0 && pod.Status.GetPhase() == pending {
+		a.seen = time.Now()
+	}
 	a.latest.Store(pod)
 	a.status = newStatusWriter(a, pod)
 	a.adopt(adopted)
@@ -163,12 +167,22 @@ func (a *actor) run() {
 		a.observe()
 		next := a.step(time.Now())
 		a.publish()
+		a.measure()
 		a.status.offer(a.buildStatus())
 		timer.Stop()
 		if !next.IsZero() {
 			timer.Reset(max(time.Until(next), 0))
 		}
 	}
+}
+
+// measure observes once how long the pod took to become ready.
+func (a *actor) measure() {
+	if a.seen.IsZero() || !a.podReady() {
+		return
+	}
+	podStart.Observe(time.Since(a.seen).Seconds())
+	a.seen = time.Time{}
 }
 
 // drain takes what else is in the box, so that a burst is decided about once.

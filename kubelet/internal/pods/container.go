@@ -117,6 +117,7 @@ func (a *actor) adopt(list []runtime.Container) {
 		}
 		status := statuses[c.spec.Name]
 		c.restore(status)
+		a.resumeBackOff(c)
 	}
 	for _, c := range a.containers {
 		if c.running() && !a.assumed {
@@ -179,6 +180,15 @@ func (c *container) restore(status *corev1.ContainerStatus) {
 			c.last = fromTerminated(c.spec.Name, status, t)
 		}
 	}
+}
+
+// resumeBackOff goes on with the back-off that an earlier life of the kubelet had begun.
+func (a *actor) resumeBackOff(c *container) {
+	if !c.ended() || c.restarts == 0 || c.current.FinishedAt.Sub(c.current.StartedAt) >= a.RestartReset {
+		return
+	}
+	c.delay = min(a.RestartDelay<<min(c.restarts-1, 10), a.RestartDelayMax)
+	c.notUntil = c.current.FinishedAt.Add(c.delay)
 }
 
 func fromTerminated(name string, s *corev1.ContainerStatus, t *corev1.ContainerStateTerminated) *runtime.Container {

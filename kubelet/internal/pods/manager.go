@@ -189,6 +189,7 @@ func (m *Manager) create(pod *corev1.Pod) {
 	uid := pod.Metadata.Uid
 	a := newActor(&m.cfg, m.ctx, pod, m.adopted[uid], m.starts)
 	m.actors[uid] = a
+	runningPods.Set(float64(len(m.actors)))
 	delete(m.adopted, uid)
 	m.work.Go(func() {
 		a.resume()
@@ -197,6 +198,7 @@ func (m *Manager) create(pod *corev1.Pod) {
 		defer m.mu.Unlock()
 		if m.actors[uid] == a {
 			delete(m.actors, uid)
+			runningPods.Set(float64(len(m.actors)))
 		}
 	})
 }
@@ -205,6 +207,9 @@ func (m *Manager) create(pod *corev1.Pod) {
 func (m *Manager) Set(pod *corev1.Pod) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.ctx.Err() != nil {
+		return
+	}
 	if !m.running {
 		m.pending[pod.Metadata.Uid] = pod
 		return
@@ -273,6 +278,9 @@ func (m *Manager) Len() int {
 
 // Stop ends all actors; the pods' containers go on.
 func (m *Manager) Stop() {
+	m.mu.Lock()
+	// With the lock, so that no actor begins once they are waited for.
 	m.cancel()
+	m.mu.Unlock()
 	m.work.Wait()
 }

@@ -113,6 +113,7 @@ func (w *worker) ask(ctx context.Context, onTime bool) bool {
 		return true
 	}
 	if err == nil {
+		probeResults.WithLabelValues(w.name, "successful").Inc()
 		w.successes++
 		w.failures = 0
 		if w.successes >= max(w.probe.SuccessThreshold, 1) && (!w.told || !w.verdict) {
@@ -125,6 +126,7 @@ func (w *worker) ask(ctx context.Context, onTime bool) bool {
 	if !onTime {
 		return false
 	}
+	probeResults.WithLabelValues(w.name, "failed").Inc()
 	w.successes = 0
 	w.failures++
 	text := err.Error()

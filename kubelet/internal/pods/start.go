@@ -192,9 +192,11 @@ func (a *actor) createAndStart(ctx context.Context, c *container, pod *corev1.Po
 		ended := *record
 		ended.State, ended.ExitCode, ended.Reason, ended.Message = runtime.Exited, 128, runtime.ReasonStartError, err.Error()
 		ended.FinishedAt = time.Now()
+		containerStarts.WithLabelValues("error").Inc()
 		a.post(func() { a.exit(&ended) })
 		return "", fail(runError, err)
 	}
+	containerStarts.WithLabelValues("success").Inc()
 	a.Events.Record(pod, spec, "Normal", "Started", "Started container %s", spec.Name)
 	a.post(func() { a.begun(c, id) })
 	return id, nil
@@ -280,6 +282,7 @@ func (a *actor) ensureImage(ctx context.Context, pod *corev1.Pod, spec *corev1.C
 		}
 		return image, fail(errImagePull, err)
 	}
+	imagePull.Observe(time.Since(began).Seconds())
 	took := time.Since(began).Truncate(time.Millisecond)
 	a.Events.Record(pod, spec, "Normal", "Pulled", "Successfully pulled image %q in %v (%v including waiting). Image size: %d bytes.", ref, took, took, image.Size)
 	return image, nil
