@@ -106,7 +106,10 @@ func (a access) Change(ctx context.Context, t strategy.Target, f func(obj Object
 		return nil, err
 	}
 	r.dryRun, r.manager, r.sub = t.DryRun, t.Manager, t.Subresource
-	it, _, err := r.update(ctx, change{internal: !t.Checked, make: func(old Object) (Object, error) { return old, f(old) }})
+	it, _, err := r.update(ctx, change{internal: !t.Checked, make: func(old Object) (Object, error) {
+		obj := clone(old)
+		return obj, f(obj)
+	}})
 	return it, err
 }
 

@@ -10,8 +10,12 @@ import (
 	"github.com/keelson/keelson/proto/pipeline/store"
 )
 
-// freshTimeout bounds how long a read waits until the cache is new enough; Kubernetes waits as long.
-const freshTimeout = 3 * time.Second
+// Bounds of how long a read waits until the cache is new enough: for a revision that the client names, which may never
+// come, as long as Kubernetes; for the present one as long as a store under load may need.
+const (
+	namedTimeout   = 3 * time.Second
+	presentTimeout = 10 * time.Second
+)
 
 // parseVersion reads a resourceVersion; empty and "0" are 0.
 func parseVersion(rv string) (int64, error) {
@@ -32,15 +36,19 @@ func (s *Server) fresh(ctx context.Context, rv string) error {
 	if err != nil {
 		return err
 	}
+	timeout := namedTimeout
 	if rv == "" {
-		if revision, err = s.cache.Current(ctx); err != nil {
+		timeout = presentTimeout
+		ask, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		if revision, err = s.cache.Current(ask); err != nil {
 			return storeError(err)
 		}
 	}
 	if revision <= s.cache.Revision() {
 		return nil
 	}
-	wait, cancel := context.WithTimeout(ctx, freshTimeout)
+	wait, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err = s.cache.WaitFor(wait, revision)
 	switch {

@@ -46,9 +46,18 @@ func (s *Server) Update(ctx context.Context, req *resourcev1.UpdateRequest) (*Re
 	if err := r.address(sent); err != nil {
 		return nil, err
 	}
-	it, deleted, err := r.update(ctx, change{
-		make: func(Object) (Object, error) { return clone(sent), nil },
-	})
+	it, deleted, err := r.update(ctx, change{make: func(Object) (Object, error) {
+		if obj := sent; obj != nil {
+			sent = nil // an attempt changes it; the next one reads it again
+			return obj, nil
+		}
+		r.warnings = nil
+		again, err := r.decode(r.res.kind, req.GetObject())
+		if err != nil {
+			return nil, err
+		}
+		return again.(Object), r.address(again.(Object))
+	}})
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +85,7 @@ func (r *request) put(ctx context.Context, h *Handler, body *resourcev1.Object) 
 
 // change is how an update gets from the stored object to the new one.
 type change struct {
-	// make returns the object wanted, from a copy of the stored one that it may use. It is called for each attempt.
+	// make returns the object wanted, from the stored one, which it must not change. It is called for each attempt.
 	make func(old Object) (Object, error)
 	// manage sets the managed fields, in place of the usual tracking.
 	manage func(old, obj Object) (Object, error)
@@ -211,7 +220,7 @@ func (r *request) updateOnce(ctx context.Context, cur *Item, c change) (*Item, b
 	if err != nil {
 		return nil, false, err
 	}
-	obj, err := c.make(clone(old))
+	obj, err := c.make(old)
 	if err != nil {
 		return nil, false, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // progress is a revision that only grows, and those who wait for it.
@@ -50,6 +51,9 @@ func (p *progress) wait(ctx context.Context, revision int64) error {
 	}
 	return nil
 }
+
+// askTimeout bounds a question that several callers share: none of their contexts can.
+const askTimeout = 10 * time.Second
 
 // batcher lets callers that come while a question is under way share the next one: an answer must not be older than
 // the call, thus nobody may take the answer to a question that was asked before.
@@ -102,7 +106,9 @@ func (b *batcher) release() {
 		return
 	}
 	go func() {
-		q.answer, q.err = b.ask(context.Background())
+		ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+		defer cancel()
+		q.answer, q.err = b.ask(ctx)
 		close(q.done)
 		b.release()
 	}()
