@@ -192,9 +192,9 @@ var server = func() *fieldpath.Set {
 }()
 
 func (a *applier) run(t typed.ParseableType, live, config *typed.TypedValue, r Request) (*typed.TypedValue, fieldpath.ManagedFields, error) {
-	u := merge.Updater{Converter: converter(a.version), IgnoreFilter: map[fieldpath.APIVersion]fieldpath.Filter{
+	u := (&merge.UpdaterBuilder{Converter: converter(a.version), IgnoreFilter: map[fieldpath.APIVersion]fieldpath.Filter{
 		fieldpath.APIVersion(a.version): fieldpath.NewExcludeSetFilter(resetFields(r.Kind, r.Writer.Subresource)),
-	}}
+	}}).BuildUpdater()
 	self := a.key(a.self)
 	try := func(force bool) (*typed.TypedValue, fieldpath.ManagedFields, error) {
 		return u.Apply(live, config, fieldpath.APIVersion(a.version), a.managed.Copy(), self, force)

@@ -90,15 +90,6 @@ func encode(list []*entry) ([]*metav1.ManagedFieldsEntry, error) {
 	return out, nil
 }
 
-func find(list []*entry, m manager) *entry {
-	for _, e := range list {
-		if e.manager == m {
-			return e
-		}
-	}
-	return nil
-}
-
 // limit puts the oldest update entries of each version together until at most MaxUpdaters are left.
 func limit(list []*entry) ([]*entry, error) {
 	var updaters []*entry

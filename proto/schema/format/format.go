@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/api/validate/content"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
-	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
@@ -32,7 +31,7 @@ var named = map[string]Func{
 	"percent":          validation.IsValidPercent,
 	"ip":               IP,
 	"cidr":             CIDR,
-	"path-segment":     pathvalidation.IsValidPathSegmentName,
+	"path-segment":     content.IsPathSegmentName,
 	"absolute-path":    AbsolutePath,
 	"path":             NonEmptyPath,
 	"quantity":         Quantity,
@@ -40,7 +39,7 @@ var named = map[string]Func{
 	// Names that Kubernetes' own declarations use.
 	"k8s-short-name":         validation.IsDNS1123Label,
 	"k8s-long-name":          validation.IsDNS1123Subdomain,
-	"k8s-long-name-caseless": content.IsDNS1123SubdomainCaseless,
+	"k8s-long-name-caseless": caseless,
 	"k8s-label-key":          validation.IsQualifiedName,
 	"k8s-prefixed-label-key": content.IsPrefixedLabelKey,
 	"k8s-label-value":        validation.IsValidLabelValue,
@@ -61,9 +60,9 @@ func Name(format, name string, prefix bool) []string {
 		return apivalidation.NameIsDNS1035Label(name, prefix)
 	case "path-segment":
 		if prefix {
-			return pathvalidation.IsValidPathSegmentPrefix(name)
+			return content.IsPathSegmentPrefix(name)
 		}
-		return pathvalidation.IsValidPathSegmentName(name)
+		return content.IsPathSegmentName(name)
 	}
 	return apivalidation.NameIsDNSSubdomain(name, prefix)
 }
@@ -117,3 +116,6 @@ func Quantity(value string) []string {
 	}
 	return nil
 }
+
+// caseless accepts subdomains with capitals, which CSI drivers' names may have.
+func caseless(value string) []string { return validation.IsDNS1123Subdomain(strings.ToLower(value)) }
