@@ -1,0 +1,125 @@
+package item
+
+import (
+	"bytes"
+	"runtime"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/schema"
+)
+
+func podKind(t testing.TB) *schema.Kind {
+	k, ok := schema.Builtin().ByKind("", "v1", "Pod")
+	if !ok {
+		t.Fatal("no pods")
+	}
+	return k
+}
+
+var managed = []*metav1.ManagedFieldsEntry{{Manager: "m", Operation: "Update", ApiVersion: "v1", FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte("{}")}}}
+
+func testPod() *corev1.Pod {
+	return &corev1.Pod{
+		Metadata: &metav1.ObjectMeta{Name: "p", Namespace: "n", Labels: map[string]string{"b": "2", "a": "1"}},
+		Spec:     &corev1.PodSpec{NodeName: "n1"}, Status: &corev1.PodStatus{Phase: "Running"},
+	}
+}
+
+func marshal(t testing.TB, m proto.Message) []byte {
+	b, err := proto.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Whether the managed fields stand within the metadata, as Kubernetes stores them, or behind, the item is the same.
+func TestItem(t *testing.T) {
+	k, want := podKind(t), testPod()
+	want.Metadata.ManagedFields = managed
+	within := marshal(t, want)
+	behind := append(marshal(t, testPod()), marshal(t, &corev1.Pod{Metadata: &metav1.ObjectMeta{ManagedFields: managed}})...)
+	before := append(marshal(t, &corev1.Pod{Metadata: &metav1.ObjectMeta{ManagedFields: managed}}), marshal(t, testPod())...)
+	want.Metadata.ResourceVersion = "42"
+	for name, raw := range map[string][]byte{"within": within, "behind": behind, "before": before} {
+		it, err := New(k, raw, 42, "n", "p")
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		got, err := it.Decode()
+		if err != nil || !proto.Equal(want, got) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+		trimmed := &corev1.Pod{}
+		if err := proto.Unmarshal(it.Trimmed(), trimmed); err != nil || len(trimmed.Metadata.ManagedFields) > 0 || trimmed.Metadata.ResourceVersion != "42" || trimmed.Spec.NodeName != "n1" {
+			t.Errorf("%s: trimmed is %v, %v", name, trimmed, err)
+		}
+		if diff := cmp.Diff([]Label{{"a", "1"}, {"b", "2"}}, it.Labels); diff != "" {
+			t.Error(name, diff)
+		}
+		for path, want := range map[string]string{"metadata.name": "p", "metadata.namespace": "n", "spec.nodeName": "n1", "status.phase": "Running", "spec.hostNetwork": "false", "status.podIP": ""} {
+			if got, ok := it.Field(path); !ok || got != want {
+				t.Errorf("%s: field %s is %q, %v", name, path, got, ok)
+			}
+		}
+		if _, ok := it.Field("spec.image"); ok {
+			t.Error("spec.image can be selected")
+		}
+		later := it.At(50)
+		again := &corev1.Pod{}
+		if err := proto.Unmarshal(later.Wire, again); err != nil || again.Metadata.ResourceVersion != "50" || len(again.Metadata.ManagedFields) != 1 {
+			t.Errorf("%s: at 50 it is %v, %v", name, again, err)
+		}
+		if name == "behind" && !bytes.Equal(it.Stored(), raw) {
+			t.Error("what is stored differs from what was stored")
+		}
+	}
+}
+
+func TestJSONIsSharedWhileInUse(t *testing.T) {
+	it, err := New(podKind(t), marshal(t, testPod()), 1, "n", "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := it.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := it.JSON()
+	if err != nil || &a[0] != &b[0] {
+		t.Error("encoded twice")
+	}
+	runtime.KeepAlive(a)
+}
+
+func FuzzNew(f *testing.F) {
+	k := podKind(f)
+	f.Add(marshal(f, testPod()))
+	f.Add(protowire.AppendVarint(nil, 1<<60))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		it, err := New(k, raw, 7, "n", "p")
+		if err != nil {
+			return
+		}
+		want, got := &corev1.Pod{}, &corev1.Pod{}
+		if proto.Unmarshal(raw, want) != nil {
+			return
+		}
+		if err := proto.Unmarshal(it.Wire, got); err != nil {
+			t.Fatal(err)
+		}
+		if want.Metadata == nil {
+			want.Metadata = &metav1.ObjectMeta{}
+		}
+		want.Metadata.ResourceVersion = "7"
+		if !proto.Equal(want, got) {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	})
+}
