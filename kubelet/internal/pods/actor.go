@@ -73,8 +73,8 @@ type stopping struct {
 	grace time.Duration
 	// deadline is when what still runs is killed.
 	deadline time.Time
-	// hold is how long signals are held back.
-	hold time.Duration
+	// drained is closed when containers may be told to stop; nil is at once.
+	drained <-chan struct{}
 	// deleted is set when the pod leaves the API, too.
 	deleted bool
 }
@@ -160,7 +160,7 @@ func (a *actor) run() {
 			return
 		case f := <-a.box:
 			f()
-			a.drain()
+			a.takeAll()
 		case <-a.wake:
 		case <-timer.C:
 		}
@@ -185,8 +185,8 @@ func (a *actor) measure() {
 	a.seen = time.Time{}
 }
 
-// drain takes what else is in the box, so that a burst is decided about once.
-func (a *actor) drain() {
+// takeAll takes what else is in the box, so that a burst is decided about once.
+func (a *actor) takeAll() {
 	for {
 		select {
 		case f := <-a.box:

@@ -42,6 +42,9 @@ type Objects interface {
 	podspec.Objects
 	// Follow watches everything that the pod refers to; changed is called after each change. release ends it.
 	Follow(pod *corev1.Pod, changed func()) (release func())
+	// Unlisted returns once no EndpointSlice of the named Services lists the pod as ready any more. known is closed as
+	// soon as it is known what they list; that never happens where the slices can't be read.
+	Unlisted(ctx context.Context, pod *corev1.Pod, services []string, known chan<- struct{}) error
 	// Wait returns when everything that the pod refers to is known (also: known not to exist).
 	Wait(ctx context.Context, pod *corev1.Pod) error
 }
@@ -90,7 +93,9 @@ type Config struct {
 	// RestartDelayMax and is forgotten after a run of RestartReset.
 	RestartDelay, RestartDelayMax, RestartReset time.Duration
 	// DrainHold is how long SIGTERM is held back from the containers of a pod that Services lead to, so that proxies
-	// stop sending before it stops listening; at most a quarter of the grace period.
+	// stop sending before it stops listening, where nothing is known of EndpointSlices. Otherwise it is held until no
+	// slice lists the pod as ready, and half as long as DrainHold for proxies to follow; at most maxDrain times
+	// DrainHold. In any case at most a quarter of the grace period.
 	DrainHold time.Duration
 	// StartParallelism bounds how many containers of the node are created at the same time.
 	StartParallelism int

@@ -11,11 +11,13 @@ import (
 	"time"
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	discoveryv1 "github.com/keelson/keelson/proto/gen/keelson/discovery/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/sdk/apitest"
 	"github.com/keelson/keelson/proto/sdk/client"
 	"github.com/keelson/keelson/proto/sdk/informer"
 	"go.uber.org/zap/zaptest"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/keelson/keelson/kubelet/internal/api"
 	"github.com/keelson/keelson/kubelet/internal/podspec"
@@ -394,7 +396,7 @@ func TestTermination(t *testing.T) {
 		}
 		got[s.Name] = append(got[s.Name], s.Signal)
 	}
-	if at["held"] < 300*time.Millisecond {
+	if at["held"] < 150*time.Millisecond {
 		t.Errorf("a pod behind a Service got SIGTERM after %v", at["held"])
 	}
 	if len(got["free"]) != 1 || got["free"][0] != syscall.SIGTERM {
@@ -412,5 +414,41 @@ func TestDeadline(t *testing.T) {
 	pod := n.await("p", phase(failed))
 	if pod.Status.Reason != "DeadlineExceeded" {
 		t.Errorf("reason %q", pod.Status.Reason)
+	}
+}
+
+func TestDrain(t *testing.T) {
+	n := newNode(t, fake.Options{}, func(c *Config) { c.DrainHold = 20 * time.Second })
+	apitest.Create(t, n.server, &corev1.Service{
+		Metadata: &metav1.ObjectMeta{Namespace: "default", Name: "web"},
+		Spec:     &corev1.ServiceSpec{Selector: map[string]string{"app": "web"}, ClusterIP: "None", Ports: []*corev1.ServicePort{{Port: 80}}},
+	})
+	n.create("p", &corev1.PodSpec{Containers: []*corev1.Container{{Name: "c"}}}, func(p *corev1.Pod) { p.Metadata.Labels = map[string]string{"app": "web"} })
+	pod := n.await("p", ready)
+	yes, no := true, false
+	endpoint := &discoveryv1.Endpoint{Addresses: []string{pod.Status.PodIP}, Conditions: &discoveryv1.EndpointConditions{Ready: &yes}}
+	slice := apitest.Create(t, n.server, &discoveryv1.EndpointSlice{
+		Metadata:    &metav1.ObjectMeta{Namespace: "default", Name: "web-1", Labels: map[string]string{"kubernetes.io/service-name": "web"}},
+		AddressType: "IPv4", Endpoints: []*discoveryv1.Endpoint{endpoint},
+	})
+	m := n.server.Conn
+	objects := api.NewObjects(m, zaptest.NewLogger(t))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	known, done := make(chan struct{}), make(chan error, 1)
+	go func() { done <- objects.Unlisted(ctx, pod, []string{"web"}, known) }()
+	<-known
+	select {
+	case err := <-done:
+		t.Fatalf("unlisted while it is listed: %v", err)
+	default:
+	}
+	changed := proto.Clone(slice).(*discoveryv1.EndpointSlice)
+	changed.Endpoints[0].Conditions.Ready = &no
+	if _, err := client.For[*discoveryv1.EndpointSlice](m).Update(ctx, changed); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
 	}
 }

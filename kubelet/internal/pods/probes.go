@@ -170,7 +170,7 @@ func (w *worker) tell(good bool, _ string) {
 			if s := w.probe.TerminationGracePeriodSeconds; s != nil {
 				grace = time.Duration(*s) * time.Second
 			}
-			a.stopContainer(c, grace, 0, fmt.Sprintf("Container %s failed %s probe, will be restarted", c.spec.Name, lower(w.name)))
+			a.stopContainer(c, grace, nil, fmt.Sprintf("Container %s failed %s probe, will be restarted", c.spec.Name, lower(w.name)))
 		}
 	})
 }

@@ -138,7 +138,7 @@ func (a *actor) doStart(ctx context.Context, c *container, pod *corev1.Pod, spec
 		a.Events.Record(pod, spec, "Warning", "FailedPostStartHook", "PostStartHook failed: %v", err)
 		a.post(func() {
 			if c.current != nil && c.current.ID == id && c.running() && c.stop == nil {
-				a.stopContainer(c, a.graceOf(c), 0, "FailedPostStartHook")
+				a.stopContainer(c, a.graceOf(c), nil, "FailedPostStartHook")
 			}
 		})
 		return nil

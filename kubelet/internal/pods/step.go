@@ -87,7 +87,7 @@ func (a *actor) end(now time.Time, next *time.Time) {
 		grace = time.Duration(*m.DeletionGracePeriodSeconds) * time.Second
 	}
 	if a.stopping == nil {
-		a.stopping = &stopping{since: now, grace: grace, deadline: now.Add(grace), deleted: true, hold: a.drainHold(grace)}
+		a.stopping = &stopping{since: now, grace: grace, deadline: now.Add(grace), deleted: true, drained: a.drain(grace)}
 		return
 	}
 	a.stopping.deleted = true
@@ -100,20 +100,6 @@ func (a *actor) end(now time.Time, next *time.Time) {
 			}
 		}
 	}
-}
-
-// drainHold is how long the pod's containers go on as if nothing had happened: traffic still comes until every proxy
-// knows that the pod is leaving.
-func (a *actor) drainHold(grace time.Duration) time.Duration {
-	if !a.podReady() {
-		return 0
-	}
-	for _, s := range a.Objects.Services(a.pod.Metadata.Namespace) {
-		if len(s.Spec.GetSelector()) > 0 && matches(s.Spec.Selector, a.pod.Metadata.Labels) {
-			return min(a.DrainHold, grace/4)
-		}
-	}
-	return 0
 }
 
 func matches(selector, labels map[string]string) bool {
@@ -366,7 +352,7 @@ func (a *actor) keepRunning(c *container, now time.Time, next *time.Time) {
 	}
 	if c.running() {
 		if c.current.SpecHash != "" && c.current.SpecHash != hash(c.spec) {
-			a.stopContainer(c, a.graceOf(c), 0, fmt.Sprintf("Container %s definition changed, will be restarted", c.spec.Name))
+			a.stopContainer(c, a.graceOf(c), nil, fmt.Sprintf("Container %s definition changed, will be restarted", c.spec.Name))
 		}
 		return
 	}

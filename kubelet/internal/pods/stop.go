@@ -19,12 +19,9 @@ import (
 // object where it is being deleted.
 func (a *actor) stepStop(now time.Time, next *time.Time) {
 	deadline := now.Add(a.graceOf(nil))
-	var hold time.Duration
+	var drained <-chan struct{}
 	if s := a.stopping; s != nil {
-		deadline = s.deadline
-		if held := s.since.Add(s.hold); now.Before(held) {
-			hold = held.Sub(now)
-		}
+		deadline, drained = s.deadline, s.drained
 	}
 	busy := false
 	var sidecars []*container
@@ -45,12 +42,12 @@ func (a *actor) stepStop(now time.Time, next *time.Time) {
 			continue
 		}
 		if c.stop == nil {
-			a.stopContainer(c, max(deadline.Sub(now), time.Second), hold, "Stopping container "+c.spec.Name)
+			a.stopContainer(c, max(deadline.Sub(now), time.Second), drained, "Stopping container "+c.spec.Name)
 		}
 	}
 	if len(sidecars) > 0 && a.regularsEnded() {
 		if last := sidecars[len(sidecars)-1]; last.stop == nil {
-			a.stopContainer(last, max(deadline.Sub(now), time.Second), hold, "Stopping container "+last.spec.Name)
+			a.stopContainer(last, max(deadline.Sub(now), time.Second), drained, "Stopping container "+last.spec.Name)
 		}
 	}
 	if busy || a.prepare.running || a.refresh.running {
@@ -159,32 +156,39 @@ func (s *stopOperation) get() (time.Time, <-chan struct{}) {
 	return s.deadline, s.changed
 }
 
-// wait returns at the deadline (false) or when done is closed (true).
-func (s *stopOperation) wait(ctx context.Context, done <-chan struct{}, limit time.Time) bool {
+// Results of wait.
+const (
+	overdue = iota
+	finished
+	released
+)
+
+// wait returns at the deadline, when done is closed (also when ctx ends), or when release is closed.
+func (s *stopOperation) wait(ctx context.Context, done, release <-chan struct{}) int {
 	for {
 		deadline, changed := s.get()
-		if !limit.IsZero() && limit.Before(deadline) {
-			deadline = limit
-		}
 		timer := time.NewTimer(time.Until(deadline))
 		select {
 		case <-done:
 			timer.Stop()
-			return true
+			return finished
+		case <-release:
+			timer.Stop()
+			return released
 		case <-ctx.Done():
 			timer.Stop()
-			return true
+			return finished
 		case <-timer.C:
-			return false
+			return overdue
 		case <-changed:
 			timer.Stop()
 		}
 	}
 }
 
-// stopContainer begins to stop a container: it holds back for hold, runs the preStop hook, sends the stop signal, and
+// stopContainer begins to stop a container: it holds back until drained is closed (nil: not at all), runs the preStop hook, sends the stop signal, and
 // kills what is left when grace is over. The container's exit itself comes from the runtime.
-func (a *actor) stopContainer(c *container, grace, hold time.Duration, message string) {
+func (a *actor) stopContainer(c *container, grace time.Duration, drained <-chan struct{}, message string) {
 	a.Events.Record(a.pod, c.spec, "Normal", "Killing", "%s", message)
 	s := &stopOperation{deadline: time.Now().Add(grace), changed: make(chan struct{})}
 	c.stop = s
@@ -192,11 +196,11 @@ func (a *actor) stopContainer(c *container, grace, hold time.Duration, message s
 	pod := a.pod
 	a.ops.Go(func() {
 		preStop := spec.Lifecycle.GetPreStop()
-		if preStop.GetSleep() != nil && time.Duration(preStop.Sleep.Seconds)*time.Second >= hold {
+		if preStop.GetSleep() != nil && time.Duration(preStop.Sleep.Seconds)*time.Second >= a.DrainHold {
 			// The hook does the same already.
-			hold = 0
+			drained = nil
 		}
-		if hold > 0 && s.wait(a.ctx, exited, time.Now().Add(hold)) {
+		if drained != nil && s.wait(a.ctx, exited, drained) == finished {
 			return
 		}
 		if preStop != nil {
@@ -208,7 +212,7 @@ func (a *actor) stopContainer(c *container, grace, hold time.Duration, message s
 					a.Events.Record(pod, spec, "Warning", "FailedPreStopHook", "PreStopHook failed: %v", err)
 				}
 			}()
-			s.wait(a.ctx, done, time.Time{})
+			s.wait(a.ctx, done, nil)
 			cancel()
 			<-done
 			// Even a hook that took everything leaves the signal two seconds.
@@ -224,7 +228,7 @@ func (a *actor) stopContainer(c *container, grace, hold time.Duration, message s
 		deadline, _ := s.get()
 		if time.Until(deadline) > 0 {
 			err := a.Runtime.Signal(a.ctx, id, stopSignal(spec.Lifecycle.GetStopSignal()))
-			if errors.Is(err, runtime.ErrNotRunning) || s.wait(a.ctx, exited, time.Time{}) {
+			if errors.Is(err, runtime.ErrNotRunning) || s.wait(a.ctx, exited, nil) == finished {
 				return
 			}
 		}

@@ -159,6 +159,8 @@ func NodeRules() []*rbacv1.PolicyRule {
 		allow("create", "authentication.k8s.io", "tokenreviews"),
 		allow("create", "authorization.k8s.io", "subjectaccessreviews localsubjectaccessreviews"),
 		allow(read, "core", "services"),
+		// A kubelet holds SIGTERM back until no EndpointSlice leads to the pod any more.
+		allow(read, "discovery.k8s.io", "endpointslices"),
 		allow("create get list watch update patch", "core", "nodes"),
 		allow("update patch", "core", "nodes/status"),
 		allow(recordings, events, "events"),
