@@ -1717,8 +1717,9 @@ type CustomResourceDefinitionCondition struct {
 	// Why, in one CamelCase word.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Why, for people.
-	Message            string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
-	ObservedGeneration int64  `protobuf:"varint,6,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
+	Message string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
+	// metadata.generation of the object that the condition speaks of.
+	ObservedGeneration int64 `protobuf:"varint,6,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }

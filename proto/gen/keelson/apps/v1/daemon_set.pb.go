@@ -24,6 +24,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A DaemonSet keeps one pod running on every node that the pod fits.
 type DaemonSet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -87,13 +88,19 @@ func (x *DaemonSet) GetStatus() *DaemonSetStatus {
 	return nil
 }
 
+// DaemonSetSpec says what pod to run.
 type DaemonSetSpec struct {
-	state                protoimpl.MessageState   `protogen:"open.v1"`
-	Selector             *v1.LabelSelector        `protobuf:"bytes,1,opt,name=selector,proto3" json:"selector,omitempty"`
-	Template             *v11.PodTemplateSpec     `protobuf:"bytes,2,opt,name=template,proto3" json:"template,omitempty"`
-	UpdateStrategy       *DaemonSetUpdateStrategy `protobuf:"bytes,3,opt,name=updateStrategy,proto3" json:"updateStrategy,omitempty"`
-	MinReadySeconds      int32                    `protobuf:"varint,4,opt,name=minReadySeconds,proto3" json:"minReadySeconds,omitempty"`
-	RevisionHistoryLimit *int32                   `protobuf:"varint,6,opt,name=revisionHistoryLimit,proto3,oneof" json:"revisionHistoryLimit,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Labels of its pods; the template must have them.
+	Selector *v1.LabelSelector `protobuf:"bytes,1,opt,name=selector,proto3" json:"selector,omitempty"`
+	// The pod. Its node selector and affinity say which nodes get one.
+	Template *v11.PodTemplateSpec `protobuf:"bytes,2,opt,name=template,proto3" json:"template,omitempty"`
+	// How pods are replaced when the template changes.
+	UpdateStrategy *DaemonSetUpdateStrategy `protobuf:"bytes,3,opt,name=updateStrategy,proto3" json:"updateStrategy,omitempty"`
+	// Seconds that a pod must be ready to count as available. Default: 0.
+	MinReadySeconds int32 `protobuf:"varint,4,opt,name=minReadySeconds,proto3" json:"minReadySeconds,omitempty"`
+	// Old revisions that are kept for going back. Default: 10.
+	RevisionHistoryLimit *int32 `protobuf:"varint,6,opt,name=revisionHistoryLimit,proto3,oneof" json:"revisionHistoryLimit,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -163,9 +170,12 @@ func (x *DaemonSetSpec) GetRevisionHistoryLimit() int32 {
 	return 0
 }
 
+// DaemonSetUpdateStrategy says how pods are replaced.
 type DaemonSetUpdateStrategy struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Type          string                  `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RollingUpdate (default) replaces them node by node; OnDelete only those that somebody deletes.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Settings of RollingUpdate.
 	RollingUpdate *RollingUpdateDaemonSet `protobuf:"bytes,2,opt,name=rollingUpdate,proto3" json:"rollingUpdate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -215,12 +225,15 @@ func (x *DaemonSetUpdateStrategy) GetRollingUpdate() *RollingUpdateDaemonSet {
 	return nil
 }
 
+// RollingUpdateDaemonSet has the settings of a rolling update. One of the two must not be 0.
 type RollingUpdateDaemonSet struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	MaxUnavailable *v1.IntOrString        `protobuf:"bytes,1,opt,name=maxUnavailable,proto3" json:"maxUnavailable,omitempty"`
-	MaxSurge       *v1.IntOrString        `protobuf:"bytes,2,opt,name=maxSurge,proto3" json:"maxSurge,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Nodes that may be without a pod at once, as a number or percentage. Default: 1.
+	MaxUnavailable *v1.IntOrString `protobuf:"bytes,1,opt,name=maxUnavailable,proto3" json:"maxUnavailable,omitempty"`
+	// Nodes that may have an old and a new pod at once, as a number or percentage. Default: 0.
+	MaxSurge      *v1.IntOrString `protobuf:"bytes,2,opt,name=maxSurge,proto3" json:"maxSurge,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RollingUpdateDaemonSet) Reset() {
@@ -267,20 +280,31 @@ func (x *RollingUpdateDaemonSet) GetMaxSurge() *v1.IntOrString {
 	return nil
 }
 
+// DaemonSetStatus is on how many nodes there is a pod.
 type DaemonSetStatus struct {
-	state                  protoimpl.MessageState `protogen:"open.v1"`
-	CurrentNumberScheduled int32                  `protobuf:"varint,1,opt,name=currentNumberScheduled,proto3" json:"currentNumberScheduled,omitempty"`
-	NumberMisscheduled     int32                  `protobuf:"varint,2,opt,name=numberMisscheduled,proto3" json:"numberMisscheduled,omitempty"`
-	DesiredNumberScheduled int32                  `protobuf:"varint,3,opt,name=desiredNumberScheduled,proto3" json:"desiredNumberScheduled,omitempty"`
-	NumberReady            int32                  `protobuf:"varint,4,opt,name=numberReady,proto3" json:"numberReady,omitempty"`
-	ObservedGeneration     int64                  `protobuf:"varint,5,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
-	UpdatedNumberScheduled int32                  `protobuf:"varint,6,opt,name=updatedNumberScheduled,proto3" json:"updatedNumberScheduled,omitempty"`
-	NumberAvailable        int32                  `protobuf:"varint,7,opt,name=numberAvailable,proto3" json:"numberAvailable,omitempty"`
-	NumberUnavailable      int32                  `protobuf:"varint,8,opt,name=numberUnavailable,proto3" json:"numberUnavailable,omitempty"`
-	CollisionCount         *int32                 `protobuf:"varint,9,opt,name=collisionCount,proto3,oneof" json:"collisionCount,omitempty"`
-	Conditions             []*DaemonSetCondition  `protobuf:"bytes,10,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Nodes that should have a pod and have one.
+	CurrentNumberScheduled int32 `protobuf:"varint,1,opt,name=currentNumberScheduled,proto3" json:"currentNumberScheduled,omitempty"`
+	// Nodes that should have none and have one.
+	NumberMisscheduled int32 `protobuf:"varint,2,opt,name=numberMisscheduled,proto3" json:"numberMisscheduled,omitempty"`
+	// Nodes that should have a pod.
+	DesiredNumberScheduled int32 `protobuf:"varint,3,opt,name=desiredNumberScheduled,proto3" json:"desiredNumberScheduled,omitempty"`
+	// Nodes whose pod is ready.
+	NumberReady int32 `protobuf:"varint,4,opt,name=numberReady,proto3" json:"numberReady,omitempty"`
+	// metadata.generation that the status speaks of.
+	ObservedGeneration int64 `protobuf:"varint,5,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
+	// Nodes whose pod is of the newest form.
+	UpdatedNumberScheduled int32 `protobuf:"varint,6,opt,name=updatedNumberScheduled,proto3" json:"updatedNumberScheduled,omitempty"`
+	// Nodes whose pod has been ready for minReadySeconds.
+	NumberAvailable int32 `protobuf:"varint,7,opt,name=numberAvailable,proto3" json:"numberAvailable,omitempty"`
+	// Nodes that should have an available pod and have none.
+	NumberUnavailable int32 `protobuf:"varint,8,opt,name=numberUnavailable,proto3" json:"numberUnavailable,omitempty"`
+	// How often the name of a revision was taken; makes the next name differ.
+	CollisionCount *int32 `protobuf:"varint,9,opt,name=collisionCount,proto3,oneof" json:"collisionCount,omitempty"`
+	// Facts about the set.
+	Conditions    []*DaemonSetCondition `protobuf:"bytes,10,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DaemonSetStatus) Reset() {
@@ -383,6 +407,7 @@ func (x *DaemonSetStatus) GetConditions() []*DaemonSetCondition {
 	return nil
 }
 
+// DaemonSetCondition is one fact about a daemon set.
 type DaemonSetCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Type of the condition.

@@ -24,6 +24,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A StatefulSet keeps numbered pods running that each have a name and storage of their own.
 type StatefulSet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -87,21 +88,34 @@ func (x *StatefulSet) GetStatus() *StatefulSetStatus {
 	return nil
 }
 
+// StatefulSetSpec says how many pods of what form and with what storage.
 type StatefulSetSpec struct {
-	state                                protoimpl.MessageState                           `protogen:"open.v1"`
-	Replicas                             *int32                                           `protobuf:"varint,1,opt,name=replicas,proto3,oneof" json:"replicas,omitempty"`
-	Selector                             *v1.LabelSelector                                `protobuf:"bytes,2,opt,name=selector,proto3" json:"selector,omitempty"`
-	Template                             *v11.PodTemplateSpec                             `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
-	VolumeClaimTemplates                 []*v11.PersistentVolumeClaim                     `protobuf:"bytes,4,rep,name=volumeClaimTemplates,proto3" json:"volumeClaimTemplates,omitempty"`
-	ServiceName                          string                                           `protobuf:"bytes,5,opt,name=serviceName,proto3" json:"serviceName,omitempty"`
-	PodManagementPolicy                  string                                           `protobuf:"bytes,6,opt,name=podManagementPolicy,proto3" json:"podManagementPolicy,omitempty"`
-	UpdateStrategy                       *StatefulSetUpdateStrategy                       `protobuf:"bytes,7,opt,name=updateStrategy,proto3" json:"updateStrategy,omitempty"`
-	RevisionHistoryLimit                 *int32                                           `protobuf:"varint,8,opt,name=revisionHistoryLimit,proto3,oneof" json:"revisionHistoryLimit,omitempty"`
-	MinReadySeconds                      int32                                            `protobuf:"varint,9,opt,name=minReadySeconds,proto3" json:"minReadySeconds,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of pods. Default: 1.
+	Replicas *int32 `protobuf:"varint,1,opt,name=replicas,proto3,oneof" json:"replicas,omitempty"`
+	// Labels of its pods; the template must have them.
+	Selector *v1.LabelSelector `protobuf:"bytes,2,opt,name=selector,proto3" json:"selector,omitempty"`
+	// The pods. Their names are <set>-<number>.
+	Template *v11.PodTemplateSpec `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
+	// Claims of every pod, named <template>-<pod>. They win over volumes of the same name.
+	VolumeClaimTemplates []*v11.PersistentVolumeClaim `protobuf:"bytes,4,rep,name=volumeClaimTemplates,proto3" json:"volumeClaimTemplates,omitempty"`
+	// Headless service that gives the pods their DNS names. Users make it themselves.
+	ServiceName string `protobuf:"bytes,5,opt,name=serviceName,proto3" json:"serviceName,omitempty"`
+	// OrderedReady (default) starts each pod when the one before it is ready, and ends them in reverse; Parallel doesn't
+	// wait.
+	PodManagementPolicy string `protobuf:"bytes,6,opt,name=podManagementPolicy,proto3" json:"podManagementPolicy,omitempty"`
+	// How pods are replaced when the template changes.
+	UpdateStrategy *StatefulSetUpdateStrategy `protobuf:"bytes,7,opt,name=updateStrategy,proto3" json:"updateStrategy,omitempty"`
+	// Old revisions that are kept for going back. Default: 10.
+	RevisionHistoryLimit *int32 `protobuf:"varint,8,opt,name=revisionHistoryLimit,proto3,oneof" json:"revisionHistoryLimit,omitempty"`
+	// Seconds that a pod must be ready to count as available. Default: 0.
+	MinReadySeconds int32 `protobuf:"varint,9,opt,name=minReadySeconds,proto3" json:"minReadySeconds,omitempty"`
+	// What becomes of the claims.
 	PersistentVolumeClaimRetentionPolicy *StatefulSetPersistentVolumeClaimRetentionPolicy `protobuf:"bytes,10,opt,name=persistentVolumeClaimRetentionPolicy,proto3" json:"persistentVolumeClaimRetentionPolicy,omitempty"`
-	Ordinals                             *StatefulSetOrdinals                             `protobuf:"bytes,11,opt,name=ordinals,proto3" json:"ordinals,omitempty"`
-	unknownFields                        protoimpl.UnknownFields
-	sizeCache                            protoimpl.SizeCache
+	// How the pods are numbered.
+	Ordinals      *StatefulSetOrdinals `protobuf:"bytes,11,opt,name=ordinals,proto3" json:"ordinals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatefulSetSpec) Reset() {
@@ -211,9 +225,13 @@ func (x *StatefulSetSpec) GetOrdinals() *StatefulSetOrdinals {
 	return nil
 }
 
+// StatefulSetUpdateStrategy says how pods are replaced.
 type StatefulSetUpdateStrategy struct {
-	state         protoimpl.MessageState            `protogen:"open.v1"`
-	Type          string                            `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RollingUpdate (default) replaces them one after another from the highest number; OnDelete only those that somebody
+	// deletes.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Settings of RollingUpdate.
 	RollingUpdate *RollingUpdateStatefulSetStrategy `protobuf:"bytes,2,opt,name=rollingUpdate,proto3" json:"rollingUpdate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -263,10 +281,13 @@ func (x *StatefulSetUpdateStrategy) GetRollingUpdate() *RollingUpdateStatefulSet
 	return nil
 }
 
+// RollingUpdateStatefulSetStrategy has the settings of a rolling update.
 type RollingUpdateStatefulSetStrategy struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Partition      *int32                 `protobuf:"varint,1,opt,name=partition,proto3,oneof" json:"partition,omitempty"`
-	MaxUnavailable *v1.IntOrString        `protobuf:"bytes,2,opt,name=maxUnavailable,proto3" json:"maxUnavailable,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pods of a lower number keep the old form. Default: 0.
+	Partition *int32 `protobuf:"varint,1,opt,name=partition,proto3,oneof" json:"partition,omitempty"`
+	// Pods that may be missing at once, as a number or percentage. Unset: 1.
+	MaxUnavailable *v1.IntOrString `protobuf:"bytes,2,opt,name=maxUnavailable,proto3" json:"maxUnavailable,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -315,10 +336,13 @@ func (x *RollingUpdateStatefulSetStrategy) GetMaxUnavailable() *v1.IntOrString {
 	return nil
 }
 
+// StatefulSetPersistentVolumeClaimRetentionPolicy says what becomes of claims made from templates: Retain or Delete.
 type StatefulSetPersistentVolumeClaimRetentionPolicy struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	WhenDeleted   string                 `protobuf:"bytes,1,opt,name=whenDeleted,proto3" json:"whenDeleted,omitempty"`
-	WhenScaled    string                 `protobuf:"bytes,2,opt,name=whenScaled,proto3" json:"whenScaled,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the set is deleted. Default: Retain.
+	WhenDeleted string `protobuf:"bytes,1,opt,name=whenDeleted,proto3" json:"whenDeleted,omitempty"`
+	// When the pod is not wanted any more. Default: Retain.
+	WhenScaled    string `protobuf:"bytes,2,opt,name=whenScaled,proto3" json:"whenScaled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -367,9 +391,11 @@ func (x *StatefulSetPersistentVolumeClaimRetentionPolicy) GetWhenScaled() string
 	return ""
 }
 
+// StatefulSetOrdinals says how pods are numbered.
 type StatefulSetOrdinals struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Start         int32                  `protobuf:"varint,1,opt,name=start,proto3" json:"start,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the first pod. Default: 0.
+	Start         int32 `protobuf:"varint,1,opt,name=start,proto3" json:"start,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -411,20 +437,31 @@ func (x *StatefulSetOrdinals) GetStart() int32 {
 	return 0
 }
 
+// StatefulSetStatus is how many pods there are.
 type StatefulSetStatus struct {
-	state              protoimpl.MessageState  `protogen:"open.v1"`
-	ObservedGeneration int64                   `protobuf:"varint,1,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
-	Replicas           int32                   `protobuf:"varint,2,opt,name=replicas,proto3" json:"replicas,omitempty"`
-	ReadyReplicas      int32                   `protobuf:"varint,3,opt,name=readyReplicas,proto3" json:"readyReplicas,omitempty"`
-	CurrentReplicas    int32                   `protobuf:"varint,4,opt,name=currentReplicas,proto3" json:"currentReplicas,omitempty"`
-	UpdatedReplicas    int32                   `protobuf:"varint,5,opt,name=updatedReplicas,proto3" json:"updatedReplicas,omitempty"`
-	CurrentRevision    string                  `protobuf:"bytes,6,opt,name=currentRevision,proto3" json:"currentRevision,omitempty"`
-	UpdateRevision     string                  `protobuf:"bytes,7,opt,name=updateRevision,proto3" json:"updateRevision,omitempty"`
-	CollisionCount     *int32                  `protobuf:"varint,9,opt,name=collisionCount,proto3,oneof" json:"collisionCount,omitempty"`
-	Conditions         []*StatefulSetCondition `protobuf:"bytes,10,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	AvailableReplicas  int32                   `protobuf:"varint,11,opt,name=availableReplicas,proto3" json:"availableReplicas,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// metadata.generation that the status speaks of.
+	ObservedGeneration int64 `protobuf:"varint,1,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
+	// Pods that exist.
+	Replicas int32 `protobuf:"varint,2,opt,name=replicas,proto3" json:"replicas,omitempty"`
+	// Pods that are ready.
+	ReadyReplicas int32 `protobuf:"varint,3,opt,name=readyReplicas,proto3" json:"readyReplicas,omitempty"`
+	// Pods of currentRevision.
+	CurrentReplicas int32 `protobuf:"varint,4,opt,name=currentReplicas,proto3" json:"currentReplicas,omitempty"`
+	// Pods of updateRevision.
+	UpdatedReplicas int32 `protobuf:"varint,5,opt,name=updatedReplicas,proto3" json:"updatedReplicas,omitempty"`
+	// Revision from which an update goes on.
+	CurrentRevision string `protobuf:"bytes,6,opt,name=currentRevision,proto3" json:"currentRevision,omitempty"`
+	// Revision that an update goes to; the same as currentRevision when there is none.
+	UpdateRevision string `protobuf:"bytes,7,opt,name=updateRevision,proto3" json:"updateRevision,omitempty"`
+	// How often the name of a revision was taken; makes the next name differ.
+	CollisionCount *int32 `protobuf:"varint,9,opt,name=collisionCount,proto3,oneof" json:"collisionCount,omitempty"`
+	// Facts about the set.
+	Conditions []*StatefulSetCondition `protobuf:"bytes,10,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	// Pods that have been ready for minReadySeconds.
+	AvailableReplicas int32 `protobuf:"varint,11,opt,name=availableReplicas,proto3" json:"availableReplicas,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *StatefulSetStatus) Reset() {
@@ -527,6 +564,7 @@ func (x *StatefulSetStatus) GetAvailableReplicas() int32 {
 	return 0
 }
 
+// StatefulSetCondition is one fact about a stateful set.
 type StatefulSetCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Type of the condition.

@@ -1397,7 +1397,8 @@ type HorizontalPodAutoscalerCondition struct {
 	// Why, in one CamelCase word.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Why, for people.
-	Message            string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
+	// metadata.generation of the object that the condition speaks of.
 	ObservedGeneration *int64 `protobuf:"varint,6,opt,name=observedGeneration,proto3,oneof" json:"observedGeneration,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache

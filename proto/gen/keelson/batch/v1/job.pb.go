@@ -215,7 +215,8 @@ type JobCondition struct {
 	// Type of the condition.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// True, False or Unknown.
-	Status        string   `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	// When the condition was last looked at.
 	LastProbeTime *v1.Time `protobuf:"bytes,3,opt,name=lastProbeTime,proto3" json:"lastProbeTime,omitempty"`
 	// When the status last changed.
 	LastTransitionTime *v1.Time `protobuf:"bytes,4,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`

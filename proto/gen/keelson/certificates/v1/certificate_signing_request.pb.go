@@ -291,7 +291,8 @@ type CertificateSigningRequestCondition struct {
 	// Why, in one CamelCase word.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Why, for people.
-	Message        string   `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// When the condition was last written.
 	LastUpdateTime *v1.Time `protobuf:"bytes,4,opt,name=lastUpdateTime,proto3" json:"lastUpdateTime,omitempty"`
 	// When the status last changed.
 	LastTransitionTime *v1.Time `protobuf:"bytes,5,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`

@@ -24,8 +24,10 @@ const (
 )
 
 type ClusterTrustBundle struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta          `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, labels, owners and what else every object has.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// What is wanted; written by users.
 	Spec          *ClusterTrustBundleSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

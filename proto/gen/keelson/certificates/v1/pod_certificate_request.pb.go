@@ -24,9 +24,12 @@ const (
 )
 
 type PodCertificateRequest struct {
-	state         protoimpl.MessageState       `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta               `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *PodCertificateRequestSpec   `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, labels, owners and what else every object has.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// What is wanted; written by users.
+	Spec *PodCertificateRequestSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	// What was last seen; written by the system, never by users.
 	Status        *PodCertificateRequestStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -23,10 +23,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A ComponentStatus is the health of a part of the control plane. Deprecated: ask the part itself.
 type ComponentStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
-	Metadata      *v1.ObjectMeta        `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The facts.
 	Conditions    []*ComponentCondition `protobuf:"bytes,2,rep,name=conditions,proto3" json:"conditions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -76,6 +78,7 @@ func (x *ComponentStatus) GetConditions() []*ComponentCondition {
 	return nil
 }
 
+// ComponentCondition is one fact about a component.
 type ComponentCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Type of the condition.
@@ -83,7 +86,8 @@ type ComponentCondition struct {
 	// True, False or Unknown.
 	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
 	// Why, for people.
-	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// What went wrong with the check.
 	Error         string `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

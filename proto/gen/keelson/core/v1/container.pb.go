@@ -817,12 +817,17 @@ func (x *SecretKeySelector) GetOptional() bool {
 	return false
 }
 
+// FileKeySelector names a variable in a file of a volume.
 type FileKeySelector struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	VolumeName    string                 `protobuf:"bytes,1,opt,name=volumeName,proto3" json:"volumeName,omitempty"`
-	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	Key           string                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
-	Optional      *bool                  `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The volume.
+	VolumeName string `protobuf:"bytes,1,opt,name=volumeName,proto3" json:"volumeName,omitempty"`
+	// Path of the file in the volume.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Name of the variable in the file.
+	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// True lets the container start without it. Default: false.
+	Optional      *bool `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -885,10 +890,13 @@ func (x *FileKeySelector) GetOptional() bool {
 	return false
 }
 
+// ContainerResizePolicy says what a change of one resource means for a running container.
 type ContainerResizePolicy struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ResourceName  string                 `protobuf:"bytes,1,opt,name=resourceName,proto3" json:"resourceName,omitempty"`
-	RestartPolicy string                 `protobuf:"bytes,2,opt,name=restartPolicy,proto3" json:"restartPolicy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The resource: cpu or memory.
+	ResourceName string `protobuf:"bytes,1,opt,name=resourceName,proto3" json:"resourceName,omitempty"`
+	// NotRequired or RestartContainer.
+	RestartPolicy string `protobuf:"bytes,2,opt,name=restartPolicy,proto3" json:"restartPolicy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -937,9 +945,12 @@ func (x *ContainerResizePolicy) GetRestartPolicy() string {
 	return ""
 }
 
+// ContainerRestartRule decides about a restart by how the container ended.
 type ContainerRestartRule struct {
-	state         protoimpl.MessageState           `protogen:"open.v1"`
-	Action        string                           `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Restart restarts the container, RestartAllContainers every container of the pod.
+	Action string `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
+	// The exit codes that the rule is for.
 	ExitCodes     *ContainerRestartRuleOnExitCodes `protobuf:"bytes,2,opt,name=exitCodes,proto3" json:"exitCodes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -989,10 +1000,13 @@ func (x *ContainerRestartRule) GetExitCodes() *ContainerRestartRuleOnExitCodes {
 	return nil
 }
 
+// ContainerRestartRuleOnExitCodes is a test of an exit code.
 type ContainerRestartRuleOnExitCodes struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Operator      string                 `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
-	Values        []int32                `protobuf:"varint,2,rep,packed,name=values,proto3" json:"values,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In or NotIn.
+	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	// The exit codes.
+	Values        []int32 `protobuf:"varint,2,rep,packed,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1150,10 +1164,13 @@ func (x *VolumeMount) GetBindMountOptions() []string {
 	return nil
 }
 
+// VolumeDevice shows a block volume in a container.
 type VolumeDevice struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	DevicePath    string                 `protobuf:"bytes,2,opt,name=devicePath,proto3" json:"devicePath,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the volume.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Path of the device in the container.
+	DevicePath    string `protobuf:"bytes,2,opt,name=devicePath,proto3" json:"devicePath,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2142,14 +2159,19 @@ func (x *SELinuxOptions) GetLevel() string {
 	return ""
 }
 
+// WindowsSecurityContextOptions are settings for containers on Windows. Nodes of Keelson run Linux.
 type WindowsSecurityContextOptions struct {
-	state                  protoimpl.MessageState `protogen:"open.v1"`
-	GmsaCredentialSpecName *string                `protobuf:"bytes,1,opt,name=gmsaCredentialSpecName,proto3,oneof" json:"gmsaCredentialSpecName,omitempty"`
-	GmsaCredentialSpec     *string                `protobuf:"bytes,2,opt,name=gmsaCredentialSpec,proto3,oneof" json:"gmsaCredentialSpec,omitempty"`
-	RunAsUserName          *string                `protobuf:"bytes,3,opt,name=runAsUserName,proto3,oneof" json:"runAsUserName,omitempty"`
-	HostProcess            *bool                  `protobuf:"varint,4,opt,name=hostProcess,proto3,oneof" json:"hostProcess,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the group managed account's credential specification.
+	GmsaCredentialSpecName *string `protobuf:"bytes,1,opt,name=gmsaCredentialSpecName,proto3,oneof" json:"gmsaCredentialSpecName,omitempty"`
+	// The credential specification itself.
+	GmsaCredentialSpec *string `protobuf:"bytes,2,opt,name=gmsaCredentialSpec,proto3,oneof" json:"gmsaCredentialSpec,omitempty"`
+	// User of the first process.
+	RunAsUserName *string `protobuf:"bytes,3,opt,name=runAsUserName,proto3,oneof" json:"runAsUserName,omitempty"`
+	// True to run as a process of the host.
+	HostProcess   *bool `protobuf:"varint,4,opt,name=hostProcess,proto3,oneof" json:"hostProcess,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WindowsSecurityContextOptions) Reset() {

@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A LimitRange bounds, and gives defaults for, the resources of every single object in its namespace.
 type LimitRange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -77,9 +78,11 @@ func (x *LimitRange) GetSpec() *LimitRangeSpec {
 	return nil
 }
 
+// LimitRangeSpec has the bounds.
 type LimitRangeSpec struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Limits        []*LimitRangeItem      `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bounds, by what they are for.
+	Limits        []*LimitRangeItem `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -121,13 +124,20 @@ func (x *LimitRangeSpec) GetLimits() []*LimitRangeItem {
 	return nil
 }
 
+// LimitRangeItem bounds the resources of one sort of object.
 type LimitRangeItem struct {
-	state                protoimpl.MessageState  `protogen:"open.v1"`
-	Type                 string                  `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Max                  map[string]*v1.Quantity `protobuf:"bytes,2,rep,name=max,proto3" json:"max,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Min                  map[string]*v1.Quantity `protobuf:"bytes,3,rep,name=min,proto3" json:"min,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Default              map[string]*v1.Quantity `protobuf:"bytes,4,rep,name=default,proto3" json:"default,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	DefaultRequest       map[string]*v1.Quantity `protobuf:"bytes,5,rep,name=defaultRequest,proto3" json:"defaultRequest,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Container, Pod or PersistentVolumeClaim.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Most that a limit may be.
+	Max map[string]*v1.Quantity `protobuf:"bytes,2,rep,name=max,proto3" json:"max,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Least that a request may be.
+	Min map[string]*v1.Quantity `protobuf:"bytes,3,rep,name=min,proto3" json:"min,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Limits of containers that have none.
+	Default map[string]*v1.Quantity `protobuf:"bytes,4,rep,name=default,proto3" json:"default,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Requests of containers that have none.
+	DefaultRequest map[string]*v1.Quantity `protobuf:"bytes,5,rep,name=defaultRequest,proto3" json:"defaultRequest,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Most that a limit divided by its request may be.
 	MaxLimitRequestRatio map[string]*v1.Quantity `protobuf:"bytes,6,rep,name=maxLimitRequestRatio,proto3" json:"maxLimitRequestRatio,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache

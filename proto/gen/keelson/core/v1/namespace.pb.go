@@ -188,6 +188,7 @@ func (x *NamespaceStatus) GetConditions() []*NamespaceCondition {
 	return nil
 }
 
+// NamespaceCondition is one fact about the deletion of a namespace.
 type NamespaceCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Type of the condition.

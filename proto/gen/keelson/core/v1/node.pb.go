@@ -1356,9 +1356,11 @@ func (x *NodeList) GetItems() []*Node {
 	return nil
 }
 
+// NodeProxyOptions are the query parameters of proxying HTTP to a node.
 type NodeProxyOptions struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path to ask the kubelet for.
+	Path          string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

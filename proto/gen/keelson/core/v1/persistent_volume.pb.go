@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A PersistentVolume is storage that outlives pods.
 type PersistentVolume struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,20 +87,32 @@ func (x *PersistentVolume) GetStatus() *PersistentVolumeStatus {
 	return nil
 }
 
+// PersistentVolumeSpec says where the storage is and who may use it how.
 type PersistentVolumeSpec struct {
-	state                         protoimpl.MessageState  `protogen:"open.v1"`
-	Capacity                      map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=capacity,proto3" json:"capacity,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	PersistentVolumeSource        *PersistentVolumeSource `protobuf:"bytes,2,opt,name=persistentVolumeSource,proto3" json:"persistentVolumeSource,omitempty"`
-	AccessModes                   []string                `protobuf:"bytes,3,rep,name=accessModes,proto3" json:"accessModes,omitempty"`
-	ClaimRef                      *ObjectReference        `protobuf:"bytes,4,opt,name=claimRef,proto3" json:"claimRef,omitempty"`
-	PersistentVolumeReclaimPolicy string                  `protobuf:"bytes,5,opt,name=persistentVolumeReclaimPolicy,proto3" json:"persistentVolumeReclaimPolicy,omitempty"`
-	StorageClassName              string                  `protobuf:"bytes,6,opt,name=storageClassName,proto3" json:"storageClassName,omitempty"`
-	MountOptions                  []string                `protobuf:"bytes,7,rep,name=mountOptions,proto3" json:"mountOptions,omitempty"`
-	VolumeMode                    *string                 `protobuf:"bytes,8,opt,name=volumeMode,proto3,oneof" json:"volumeMode,omitempty"`
-	NodeAffinity                  *VolumeNodeAffinity     `protobuf:"bytes,9,opt,name=nodeAffinity,proto3" json:"nodeAffinity,omitempty"`
-	VolumeAttributesClassName     *string                 `protobuf:"bytes,10,opt,name=volumeAttributesClassName,proto3,oneof" json:"volumeAttributesClassName,omitempty"`
-	unknownFields                 protoimpl.UnknownFields
-	sizeCache                     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its size, as storage.
+	Capacity map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=capacity,proto3" json:"capacity,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Where the data is.
+	PersistentVolumeSource *PersistentVolumeSource `protobuf:"bytes,2,opt,name=persistentVolumeSource,proto3" json:"persistentVolumeSource,omitempty"`
+	// How it can be used: ReadWriteOnce (one node), ReadOnlyMany, ReadWriteMany, ReadWriteOncePod (one pod).
+	AccessModes []string `protobuf:"bytes,3,rep,name=accessModes,proto3" json:"accessModes,omitempty"`
+	// Claim that it is bound to, with UID.
+	ClaimRef *ObjectReference `protobuf:"bytes,4,opt,name=claimRef,proto3" json:"claimRef,omitempty"`
+	// What becomes of it when its claim is deleted: Retain (default) keeps it, Delete deletes it with its data, Recycle
+	// is not used any more.
+	PersistentVolumeReclaimPolicy string `protobuf:"bytes,5,opt,name=persistentVolumeReclaimPolicy,proto3" json:"persistentVolumeReclaimPolicy,omitempty"`
+	// Its class. Empty: none.
+	StorageClassName string `protobuf:"bytes,6,opt,name=storageClassName,proto3" json:"storageClassName,omitempty"`
+	// Options of the mount, passed on unchecked.
+	MountOptions []string `protobuf:"bytes,7,rep,name=mountOptions,proto3" json:"mountOptions,omitempty"`
+	// Filesystem (default) or Block.
+	VolumeMode *string `protobuf:"bytes,8,opt,name=volumeMode,proto3,oneof" json:"volumeMode,omitempty"`
+	// Nodes that can reach it. Unset: all.
+	NodeAffinity *VolumeNodeAffinity `protobuf:"bytes,9,opt,name=nodeAffinity,proto3" json:"nodeAffinity,omitempty"`
+	// VolumeAttributesClass of the volume.
+	VolumeAttributesClassName *string `protobuf:"bytes,10,opt,name=volumeAttributesClassName,proto3,oneof" json:"volumeAttributesClassName,omitempty"`
+	unknownFields             protoimpl.UnknownFields
+	sizeCache                 protoimpl.SizeCache
 }
 
 func (x *PersistentVolumeSpec) Reset() {
@@ -202,9 +215,11 @@ func (x *PersistentVolumeSpec) GetVolumeAttributesClassName() string {
 	return ""
 }
 
+// VolumeNodeAffinity says which nodes can reach a volume.
 type VolumeNodeAffinity struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Required      *NodeSelector          `protobuf:"bytes,1,opt,name=required,proto3" json:"required,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What a node must fulfil.
+	Required      *NodeSelector `protobuf:"bytes,1,opt,name=required,proto3" json:"required,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -246,12 +261,17 @@ func (x *VolumeNodeAffinity) GetRequired() *NodeSelector {
 	return nil
 }
 
+// PersistentVolumeStatus is where in its life a volume is.
 type PersistentVolumeStatus struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	Phase                   string                 `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
-	Message                 string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	Reason                  string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	LastPhaseTransitionTime *v1.Time               `protobuf:"bytes,4,opt,name=lastPhaseTransitionTime,proto3" json:"lastPhaseTransitionTime,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pending, Available (free), Bound, Released (its claim is gone) or Failed.
+	Phase string `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
+	// Why, for people.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// Why, as one word.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When the phase last changed.
+	LastPhaseTransitionTime *v1.Time `protobuf:"bytes,4,opt,name=lastPhaseTransitionTime,proto3" json:"lastPhaseTransitionTime,omitempty"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
 }

@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A PersistentVolumeClaim asks for storage and is bound to the volume that fulfils it.
 type PersistentVolumeClaim struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,17 +87,27 @@ func (x *PersistentVolumeClaim) GetStatus() *PersistentVolumeClaimStatus {
 	return nil
 }
 
+// PersistentVolumeClaimSpec says what storage is asked for.
 type PersistentVolumeClaimSpec struct {
-	state                     protoimpl.MessageState      `protogen:"open.v1"`
-	AccessModes               []string                    `protobuf:"bytes,1,rep,name=accessModes,proto3" json:"accessModes,omitempty"`
-	Selector                  *v1.LabelSelector           `protobuf:"bytes,4,opt,name=selector,proto3" json:"selector,omitempty"`
-	Resources                 *VolumeResourceRequirements `protobuf:"bytes,2,opt,name=resources,proto3" json:"resources,omitempty"`
-	VolumeName                string                      `protobuf:"bytes,3,opt,name=volumeName,proto3" json:"volumeName,omitempty"`
-	StorageClassName          *string                     `protobuf:"bytes,5,opt,name=storageClassName,proto3,oneof" json:"storageClassName,omitempty"`
-	VolumeMode                *string                     `protobuf:"bytes,6,opt,name=volumeMode,proto3,oneof" json:"volumeMode,omitempty"`
-	DataSource                *TypedLocalObjectReference  `protobuf:"bytes,7,opt,name=dataSource,proto3" json:"dataSource,omitempty"`
-	DataSourceRef             *TypedObjectReference       `protobuf:"bytes,8,opt,name=dataSourceRef,proto3" json:"dataSourceRef,omitempty"`
-	VolumeAttributesClassName *string                     `protobuf:"bytes,9,opt,name=volumeAttributesClassName,proto3,oneof" json:"volumeAttributesClassName,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How it will be used: ReadWriteOnce (one node), ReadOnlyMany, ReadWriteMany, ReadWriteOncePod (one pod).
+	AccessModes []string `protobuf:"bytes,1,rep,name=accessModes,proto3" json:"accessModes,omitempty"`
+	// Labels of the volumes that will do.
+	Selector *v1.LabelSelector `protobuf:"bytes,4,opt,name=selector,proto3" json:"selector,omitempty"`
+	// Size asked for, in requests.storage. It may only grow.
+	Resources *VolumeResourceRequirements `protobuf:"bytes,2,opt,name=resources,proto3" json:"resources,omitempty"`
+	// Volume that the claim is bound to. A user may name one beforehand.
+	VolumeName string `protobuf:"bytes,3,opt,name=volumeName,proto3" json:"volumeName,omitempty"`
+	// Class of the storage. "": a volume without a class; unset: the cluster's default class.
+	StorageClassName *string `protobuf:"bytes,5,opt,name=storageClassName,proto3,oneof" json:"storageClassName,omitempty"`
+	// Filesystem (default) or Block.
+	VolumeMode *string `protobuf:"bytes,6,opt,name=volumeMode,proto3,oneof" json:"volumeMode,omitempty"`
+	// Claim or snapshot whose content a new volume starts with.
+	DataSource *TypedLocalObjectReference `protobuf:"bytes,7,opt,name=dataSource,proto3" json:"dataSource,omitempty"`
+	// The same, of any kind and, with a namespace, elsewhere. Set one of the two.
+	DataSourceRef *TypedObjectReference `protobuf:"bytes,8,opt,name=dataSourceRef,proto3" json:"dataSourceRef,omitempty"`
+	// VolumeAttributesClass with settings that may change during the volume's life.
+	VolumeAttributesClassName *string `protobuf:"bytes,9,opt,name=volumeAttributesClassName,proto3,oneof" json:"volumeAttributesClassName,omitempty"`
 	unknownFields             protoimpl.UnknownFields
 	sizeCache                 protoimpl.SizeCache
 }
@@ -194,9 +205,12 @@ func (x *PersistentVolumeClaimSpec) GetVolumeAttributesClassName() string {
 	return ""
 }
 
+// VolumeResourceRequirements is the size of storage.
 type VolumeResourceRequirements struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Limits        map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Most that is wanted.
+	Limits map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Least that is wanted.
 	Requests      map[string]*v1.Quantity `protobuf:"bytes,2,rep,name=requests,proto3" json:"requests,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -246,19 +260,29 @@ func (x *VolumeResourceRequirements) GetRequests() map[string]*v1.Quantity {
 	return nil
 }
 
+// PersistentVolumeClaimStatus is what a claim got.
 type PersistentVolumeClaimStatus struct {
-	state                            protoimpl.MessageState            `protogen:"open.v1"`
-	Phase                            string                            `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
-	AccessModes                      []string                          `protobuf:"bytes,2,rep,name=accessModes,proto3" json:"accessModes,omitempty"`
-	Capacity                         map[string]*v1.Quantity           `protobuf:"bytes,3,rep,name=capacity,proto3" json:"capacity,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Conditions                       []*PersistentVolumeClaimCondition `protobuf:"bytes,4,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	AllocatedResources               map[string]*v1.Quantity           `protobuf:"bytes,5,rep,name=allocatedResources,proto3" json:"allocatedResources,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	AllocatedResourceStatuses        map[string]string                 `protobuf:"bytes,7,rep,name=allocatedResourceStatuses,proto3" json:"allocatedResourceStatuses,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	CurrentVolumeAttributesClassName *string                           `protobuf:"bytes,8,opt,name=currentVolumeAttributesClassName,proto3,oneof" json:"currentVolumeAttributesClassName,omitempty"`
-	ModifyVolumeStatus               *ModifyVolumeStatus               `protobuf:"bytes,9,opt,name=modifyVolumeStatus,proto3" json:"modifyVolumeStatus,omitempty"`
-	HealthStatus                     *VolumeHealthStatus               `protobuf:"bytes,10,opt,name=healthStatus,proto3" json:"healthStatus,omitempty"`
-	unknownFields                    protoimpl.UnknownFields
-	sizeCache                        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pending (not bound), Bound, or Lost (its volume is gone).
+	Phase string `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
+	// Access modes of the volume.
+	AccessModes []string `protobuf:"bytes,2,rep,name=accessModes,proto3" json:"accessModes,omitempty"`
+	// Size of the volume.
+	Capacity map[string]*v1.Quantity `protobuf:"bytes,3,rep,name=capacity,proto3" json:"capacity,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What is under way, as a resize.
+	Conditions []*PersistentVolumeClaimCondition `protobuf:"bytes,4,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	// Size that a resize under way aims at.
+	AllocatedResources map[string]*v1.Quantity `protobuf:"bytes,5,rep,name=allocatedResources,proto3" json:"allocatedResources,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How far the resize is, by resource.
+	AllocatedResourceStatuses map[string]string `protobuf:"bytes,7,rep,name=allocatedResourceStatuses,proto3" json:"allocatedResourceStatuses,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// VolumeAttributesClass in force.
+	CurrentVolumeAttributesClassName *string `protobuf:"bytes,8,opt,name=currentVolumeAttributesClassName,proto3,oneof" json:"currentVolumeAttributesClassName,omitempty"`
+	// How far a change of that class is.
+	ModifyVolumeStatus *ModifyVolumeStatus `protobuf:"bytes,9,opt,name=modifyVolumeStatus,proto3" json:"modifyVolumeStatus,omitempty"`
+	// What is wrong with the volume.
+	HealthStatus  *VolumeHealthStatus `protobuf:"bytes,10,opt,name=healthStatus,proto3" json:"healthStatus,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PersistentVolumeClaimStatus) Reset() {
@@ -354,12 +378,14 @@ func (x *PersistentVolumeClaimStatus) GetHealthStatus() *VolumeHealthStatus {
 	return nil
 }
 
+// PersistentVolumeClaimCondition is one fact about a claim.
 type PersistentVolumeClaimCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Type of the condition.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// True, False or Unknown.
-	Status        string   `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	// When the condition was last looked at.
 	LastProbeTime *v1.Time `protobuf:"bytes,3,opt,name=lastProbeTime,proto3" json:"lastProbeTime,omitempty"`
 	// When the status last changed.
 	LastTransitionTime *v1.Time `protobuf:"bytes,4,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
@@ -443,12 +469,15 @@ func (x *PersistentVolumeClaimCondition) GetMessage() string {
 	return ""
 }
 
+// ModifyVolumeStatus is how far a change of a volume's attributes is.
 type ModifyVolumeStatus struct {
-	state                           protoimpl.MessageState `protogen:"open.v1"`
-	TargetVolumeAttributesClassName string                 `protobuf:"bytes,1,opt,name=targetVolumeAttributesClassName,proto3" json:"targetVolumeAttributesClassName,omitempty"`
-	Status                          string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	unknownFields                   protoimpl.UnknownFields
-	sizeCache                       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The class that is aimed at.
+	TargetVolumeAttributesClassName string `protobuf:"bytes,1,opt,name=targetVolumeAttributesClassName,proto3" json:"targetVolumeAttributesClassName,omitempty"`
+	// Pending, InProgress, or Infeasible (the driver refuses it).
+	Status        string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ModifyVolumeStatus) Reset() {
@@ -495,10 +524,13 @@ func (x *ModifyVolumeStatus) GetStatus() string {
 	return ""
 }
 
+// VolumeHealthStatus is the health of a volume.
 type VolumeHealthStatus struct {
-	state              protoimpl.MessageState   `protogen:"open.v1"`
-	HealthConditions   []*VolumeHealthCondition `protobuf:"bytes,1,rep,name=healthConditions,proto3" json:"healthConditions,omitempty"`
-	LastTransitionTime *v1.Time                 `protobuf:"bytes,2,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is wrong. Empty: nothing.
+	HealthConditions []*VolumeHealthCondition `protobuf:"bytes,1,rep,name=healthConditions,proto3" json:"healthConditions,omitempty"`
+	// When the conditions last changed.
+	LastTransitionTime *v1.Time `protobuf:"bytes,2,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -666,9 +698,12 @@ func (x *PersistentVolumeClaimList) GetItems() []*PersistentVolumeClaim {
 	return nil
 }
 
+// PersistentVolumeClaimTemplate is a claim to be made.
 type PersistentVolumeClaimTemplate struct {
-	state         protoimpl.MessageState     `protogen:"open.v1"`
-	Metadata      *v1.ObjectMeta             `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Labels and annotations of the claim.
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Spec of the claim.
 	Spec          *PersistentVolumeClaimSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

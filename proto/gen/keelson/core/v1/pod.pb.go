@@ -825,11 +825,15 @@ func (x *PodSchedulingGate) GetName() string {
 	return ""
 }
 
+// PodResourceClaim gives a claim of devices a name in the pod. Exactly one of its sources is set.
 type PodResourceClaim struct {
-	state                     protoimpl.MessageState `protogen:"open.v1"`
-	Name                      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	ResourceClaimName         *string                `protobuf:"bytes,3,opt,name=resourceClaimName,proto3,oneof" json:"resourceClaimName,omitempty"`
-	ResourceClaimTemplateName *string                `protobuf:"bytes,4,opt,name=resourceClaimTemplateName,proto3,oneof" json:"resourceClaimTemplateName,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name that containers refer to.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// An existing ResourceClaim of the namespace, that may be shared with other pods.
+	ResourceClaimName *string `protobuf:"bytes,3,opt,name=resourceClaimName,proto3,oneof" json:"resourceClaimName,omitempty"`
+	// A ResourceClaimTemplate that a claim of the pod's own is made from.
+	ResourceClaimTemplateName *string `protobuf:"bytes,4,opt,name=resourceClaimTemplateName,proto3,oneof" json:"resourceClaimTemplateName,omitempty"`
 	unknownFields             protoimpl.UnknownFields
 	sizeCache                 protoimpl.SizeCache
 }
@@ -885,9 +889,11 @@ func (x *PodResourceClaim) GetResourceClaimTemplateName() string {
 	return ""
 }
 
+// PodSchedulingGroup names the pods that a pod is scheduled with.
 type PodSchedulingGroup struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	PodGroupName  *string                `protobuf:"bytes,1,opt,name=podGroupName,proto3,oneof" json:"podGroupName,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// PodGroup of the namespace.
+	PodGroupName  *string `protobuf:"bytes,1,opt,name=podGroupName,proto3,oneof" json:"podGroupName,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -929,10 +935,13 @@ func (x *PodSchedulingGroup) GetPodGroupName() string {
 	return ""
 }
 
+// EvictionResponder is somebody who acts when the pod's eviction is asked for.
 type EvictionResponder struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Priority      *int32                 `protobuf:"varint,2,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the responder, with a domain as prefix.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The responder with the highest number acts first; 0 to 100000.
+	Priority      *int32 `protobuf:"varint,2,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2788,14 +2797,21 @@ func (x *PodTemplateSpec) GetSpec() *PodSpec {
 	return nil
 }
 
+// PodExecOptions are the query parameters of running a command in a container.
 type PodExecOptions struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Stdin         bool                   `protobuf:"varint,1,opt,name=stdin,proto3" json:"stdin,omitempty"`
-	Stdout        bool                   `protobuf:"varint,2,opt,name=stdout,proto3" json:"stdout,omitempty"`
-	Stderr        bool                   `protobuf:"varint,3,opt,name=stderr,proto3" json:"stderr,omitempty"`
-	Tty           bool                   `protobuf:"varint,4,opt,name=tty,proto3" json:"tty,omitempty"`
-	Container     string                 `protobuf:"bytes,5,opt,name=container,proto3" json:"container,omitempty"`
-	Command       []string               `protobuf:"bytes,6,rep,name=command,proto3" json:"command,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True to send the client's input to the command.
+	Stdin bool `protobuf:"varint,1,opt,name=stdin,proto3" json:"stdin,omitempty"`
+	// True to get the command's output.
+	Stdout bool `protobuf:"varint,2,opt,name=stdout,proto3" json:"stdout,omitempty"`
+	// True to get the command's errors as a stream of its own.
+	Stderr bool `protobuf:"varint,3,opt,name=stderr,proto3" json:"stderr,omitempty"`
+	// True to give the command a terminal. stderr is then part of stdout.
+	Tty bool `protobuf:"varint,4,opt,name=tty,proto3" json:"tty,omitempty"`
+	// The container. Empty: the pod's only one, or the default one.
+	Container string `protobuf:"bytes,5,opt,name=container,proto3" json:"container,omitempty"`
+	// The command and its arguments; no shell is involved.
+	Command       []string `protobuf:"bytes,6,rep,name=command,proto3" json:"command,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2872,13 +2888,19 @@ func (x *PodExecOptions) GetCommand() []string {
 	return nil
 }
 
+// PodAttachOptions are the query parameters of attaching to a running container.
 type PodAttachOptions struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Stdin         bool                   `protobuf:"varint,1,opt,name=stdin,proto3" json:"stdin,omitempty"`
-	Stdout        bool                   `protobuf:"varint,2,opt,name=stdout,proto3" json:"stdout,omitempty"`
-	Stderr        bool                   `protobuf:"varint,3,opt,name=stderr,proto3" json:"stderr,omitempty"`
-	Tty           bool                   `protobuf:"varint,4,opt,name=tty,proto3" json:"tty,omitempty"`
-	Container     string                 `protobuf:"bytes,5,opt,name=container,proto3" json:"container,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True to send the client's input to the container; the container must have stdin open.
+	Stdin bool `protobuf:"varint,1,opt,name=stdin,proto3" json:"stdin,omitempty"`
+	// True to get the container's output.
+	Stdout bool `protobuf:"varint,2,opt,name=stdout,proto3" json:"stdout,omitempty"`
+	// True to get the container's errors as a stream of their own.
+	Stderr bool `protobuf:"varint,3,opt,name=stderr,proto3" json:"stderr,omitempty"`
+	// True where the container has a terminal.
+	Tty bool `protobuf:"varint,4,opt,name=tty,proto3" json:"tty,omitempty"`
+	// The container. Empty: the pod's only one, or the default one.
+	Container     string `protobuf:"bytes,5,opt,name=container,proto3" json:"container,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2948,20 +2970,31 @@ func (x *PodAttachOptions) GetContainer() string {
 	return ""
 }
 
+// PodLogOptions are the query parameters of reading a container's log.
 type PodLogOptions struct {
-	state                        protoimpl.MessageState `protogen:"open.v1"`
-	Container                    string                 `protobuf:"bytes,1,opt,name=container,proto3" json:"container,omitempty"`
-	Follow                       bool                   `protobuf:"varint,2,opt,name=follow,proto3" json:"follow,omitempty"`
-	Previous                     bool                   `protobuf:"varint,3,opt,name=previous,proto3" json:"previous,omitempty"`
-	SinceSeconds                 *int64                 `protobuf:"varint,4,opt,name=sinceSeconds,proto3,oneof" json:"sinceSeconds,omitempty"`
-	SinceTime                    *v1.Time               `protobuf:"bytes,5,opt,name=sinceTime,proto3" json:"sinceTime,omitempty"`
-	Timestamps                   bool                   `protobuf:"varint,6,opt,name=timestamps,proto3" json:"timestamps,omitempty"`
-	TailLines                    *int64                 `protobuf:"varint,7,opt,name=tailLines,proto3,oneof" json:"tailLines,omitempty"`
-	LimitBytes                   *int64                 `protobuf:"varint,8,opt,name=limitBytes,proto3,oneof" json:"limitBytes,omitempty"`
-	InsecureSkipTLSVerifyBackend bool                   `protobuf:"varint,9,opt,name=insecureSkipTLSVerifyBackend,proto3" json:"insecureSkipTLSVerifyBackend,omitempty"`
-	Stream                       *string                `protobuf:"bytes,10,opt,name=stream,proto3,oneof" json:"stream,omitempty"`
-	unknownFields                protoimpl.UnknownFields
-	sizeCache                    protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The container. Empty: the pod's only one.
+	Container string `protobuf:"bytes,1,opt,name=container,proto3" json:"container,omitempty"`
+	// True to go on with new lines as they are written.
+	Follow bool `protobuf:"varint,2,opt,name=follow,proto3" json:"follow,omitempty"`
+	// True for the log of the container before its last restart.
+	Previous bool `protobuf:"varint,3,opt,name=previous,proto3" json:"previous,omitempty"`
+	// Only lines of the last so many seconds. Not together with sinceTime.
+	SinceSeconds *int64 `protobuf:"varint,4,opt,name=sinceSeconds,proto3,oneof" json:"sinceSeconds,omitempty"`
+	// Only lines since this time.
+	SinceTime *v1.Time `protobuf:"bytes,5,opt,name=sinceTime,proto3" json:"sinceTime,omitempty"`
+	// True to start each line with its time.
+	Timestamps bool `protobuf:"varint,6,opt,name=timestamps,proto3" json:"timestamps,omitempty"`
+	// Only the last so many lines. Unset: all.
+	TailLines *int64 `protobuf:"varint,7,opt,name=tailLines,proto3,oneof" json:"tailLines,omitempty"`
+	// Ends the answer after so many bytes. Unset: no limit.
+	LimitBytes *int64 `protobuf:"varint,8,opt,name=limitBytes,proto3,oneof" json:"limitBytes,omitempty"`
+	// True to read from a kubelet whose certificate cannot be verified.
+	InsecureSkipTLSVerifyBackend bool `protobuf:"varint,9,opt,name=insecureSkipTLSVerifyBackend,proto3" json:"insecureSkipTLSVerifyBackend,omitempty"`
+	// All (default), Stdout or Stderr.
+	Stream        *string `protobuf:"bytes,10,opt,name=stream,proto3,oneof" json:"stream,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PodLogOptions) Reset() {
@@ -3064,9 +3097,11 @@ func (x *PodLogOptions) GetStream() string {
 	return ""
 }
 
+// PodPortForwardOptions are the query parameters of forwarding ports.
 type PodPortForwardOptions struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ports         []int32                `protobuf:"varint,1,rep,packed,name=ports,proto3" json:"ports,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ports of the pod.
+	Ports         []int32 `protobuf:"varint,1,rep,packed,name=ports,proto3" json:"ports,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3108,9 +3143,11 @@ func (x *PodPortForwardOptions) GetPorts() []int32 {
 	return nil
 }
 
+// PodProxyOptions are the query parameters of proxying HTTP to a pod.
 type PodProxyOptions struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path to ask the pod for.
+	Path          string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -169,10 +169,13 @@ func (x *ObjectReference) GetFieldPath() string {
 	return ""
 }
 
+// SecretReference names a secret in any namespace.
 type SecretReference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Namespace     string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the secret.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its namespace.
+	Namespace     string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -221,11 +224,15 @@ func (x *SecretReference) GetNamespace() string {
 	return ""
 }
 
+// TypedLocalObjectReference names an object of any kind in the same namespace.
 type TypedLocalObjectReference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApiGroup      *string                `protobuf:"bytes,1,opt,name=apiGroup,proto3,oneof" json:"apiGroup,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// API group of the kind. Unset: the core group.
+	ApiGroup *string `protobuf:"bytes,1,opt,name=apiGroup,proto3,oneof" json:"apiGroup,omitempty"`
+	// Kind of the object.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Its name.
+	Name          string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -281,12 +288,17 @@ func (x *TypedLocalObjectReference) GetName() string {
 	return ""
 }
 
+// TypedObjectReference names an object of any kind.
 type TypedObjectReference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApiGroup      *string                `protobuf:"bytes,1,opt,name=apiGroup,proto3,oneof" json:"apiGroup,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Namespace     *string                `protobuf:"bytes,4,opt,name=namespace,proto3,oneof" json:"namespace,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// API group of the kind. Unset: the core group.
+	ApiGroup *string `protobuf:"bytes,1,opt,name=apiGroup,proto3,oneof" json:"apiGroup,omitempty"`
+	// Kind of the object.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Its name.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Its namespace. Unset: the same.
+	Namespace     *string `protobuf:"bytes,4,opt,name=namespace,proto3,oneof" json:"namespace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -404,8 +416,10 @@ func (x *ObjectFieldSelector) GetFieldPath() string {
 	return ""
 }
 
+// TopologySelectorTerm chooses places by labels of nodes. All its requirements must hold.
 type TopologySelectorTerm struct {
-	state                 protoimpl.MessageState              `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The requirements.
 	MatchLabelExpressions []*TopologySelectorLabelRequirement `protobuf:"bytes,1,rep,name=matchLabelExpressions,proto3" json:"matchLabelExpressions,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
@@ -448,10 +462,13 @@ func (x *TopologySelectorTerm) GetMatchLabelExpressions() []*TopologySelectorLab
 	return nil
 }
 
+// TopologySelectorLabelRequirement is one requirement on a label of nodes.
 type TopologySelectorLabelRequirement struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Values        []string               `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Key of the label.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// The values, one of which the label must have.
+	Values        []string `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

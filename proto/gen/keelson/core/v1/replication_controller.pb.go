@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A ReplicationController keeps a number of equal pods running. Older form of ReplicaSet.
 type ReplicationController struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,14 +87,19 @@ func (x *ReplicationController) GetStatus() *ReplicationControllerStatus {
 	return nil
 }
 
+// ReplicationControllerSpec says how many pods of what form.
 type ReplicationControllerSpec struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Replicas        *int32                 `protobuf:"varint,1,opt,name=replicas,proto3,oneof" json:"replicas,omitempty"`
-	MinReadySeconds int32                  `protobuf:"varint,4,opt,name=minReadySeconds,proto3" json:"minReadySeconds,omitempty"`
-	Selector        map[string]string      `protobuf:"bytes,2,rep,name=selector,proto3" json:"selector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Template        *PodTemplateSpec       `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of pods. Default: 1.
+	Replicas *int32 `protobuf:"varint,1,opt,name=replicas,proto3,oneof" json:"replicas,omitempty"`
+	// Seconds that a pod must be ready to count as available. Default: 0.
+	MinReadySeconds int32 `protobuf:"varint,4,opt,name=minReadySeconds,proto3" json:"minReadySeconds,omitempty"`
+	// Labels of its pods. Empty: those of the template.
+	Selector map[string]string `protobuf:"bytes,2,rep,name=selector,proto3" json:"selector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The pods.
+	Template      *PodTemplateSpec `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReplicationControllerSpec) Reset() {
@@ -154,16 +160,23 @@ func (x *ReplicationControllerSpec) GetTemplate() *PodTemplateSpec {
 	return nil
 }
 
+// ReplicationControllerStatus is how many pods there are.
 type ReplicationControllerStatus struct {
-	state                protoimpl.MessageState            `protogen:"open.v1"`
-	Replicas             int32                             `protobuf:"varint,1,opt,name=replicas,proto3" json:"replicas,omitempty"`
-	FullyLabeledReplicas int32                             `protobuf:"varint,2,opt,name=fullyLabeledReplicas,proto3" json:"fullyLabeledReplicas,omitempty"`
-	ReadyReplicas        int32                             `protobuf:"varint,4,opt,name=readyReplicas,proto3" json:"readyReplicas,omitempty"`
-	AvailableReplicas    int32                             `protobuf:"varint,5,opt,name=availableReplicas,proto3" json:"availableReplicas,omitempty"`
-	ObservedGeneration   int64                             `protobuf:"varint,3,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
-	Conditions           []*ReplicationControllerCondition `protobuf:"bytes,6,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pods that exist.
+	Replicas int32 `protobuf:"varint,1,opt,name=replicas,proto3" json:"replicas,omitempty"`
+	// Pods that have all labels of the template.
+	FullyLabeledReplicas int32 `protobuf:"varint,2,opt,name=fullyLabeledReplicas,proto3" json:"fullyLabeledReplicas,omitempty"`
+	// Pods that are ready.
+	ReadyReplicas int32 `protobuf:"varint,4,opt,name=readyReplicas,proto3" json:"readyReplicas,omitempty"`
+	// Pods that have been ready for minReadySeconds.
+	AvailableReplicas int32 `protobuf:"varint,5,opt,name=availableReplicas,proto3" json:"availableReplicas,omitempty"`
+	// metadata.generation that the status speaks of.
+	ObservedGeneration int64 `protobuf:"varint,3,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
+	// What goes wrong, as ReplicaFailure.
+	Conditions    []*ReplicationControllerCondition `protobuf:"bytes,6,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReplicationControllerStatus) Reset() {
@@ -238,6 +251,7 @@ func (x *ReplicationControllerStatus) GetConditions() []*ReplicationControllerCo
 	return nil
 }
 
+// ReplicationControllerCondition is one fact about a replication controller.
 type ReplicationControllerCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Type of the condition.

@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A ResourceQuota limits what all objects of its namespace may use together.
 type ResourceQuota struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,11 +87,15 @@ func (x *ResourceQuota) GetStatus() *ResourceQuotaStatus {
 	return nil
 }
 
+// ResourceQuotaSpec has the limits.
 type ResourceQuotaSpec struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Hard          map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=hard,proto3" json:"hard,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Scopes        []string                `protobuf:"bytes,2,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	ScopeSelector *ScopeSelector          `protobuf:"bytes,3,opt,name=scopeSelector,proto3" json:"scopeSelector,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The limits: "requests.cpu", "limits.memory", "pods", "count/deployments.apps".
+	Hard map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=hard,proto3" json:"hard,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Which objects are counted; all of them must hold. Empty: every object.
+	Scopes []string `protobuf:"bytes,2,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// The same, with values.
+	ScopeSelector *ScopeSelector `protobuf:"bytes,3,opt,name=scopeSelector,proto3" json:"scopeSelector,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -146,8 +151,10 @@ func (x *ResourceQuotaSpec) GetScopeSelector() *ScopeSelector {
 	return nil
 }
 
+// ScopeSelector chooses objects by scope.
 type ScopeSelector struct {
-	state            protoimpl.MessageState               `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The requirements, all of which must hold.
 	MatchExpressions []*ScopedResourceSelectorRequirement `protobuf:"bytes,1,rep,name=matchExpressions,proto3" json:"matchExpressions,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -190,11 +197,15 @@ func (x *ScopeSelector) GetMatchExpressions() []*ScopedResourceSelectorRequireme
 	return nil
 }
 
+// ScopedResourceSelectorRequirement is one requirement on a scope.
 type ScopedResourceSelectorRequirement struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ScopeName     string                 `protobuf:"bytes,1,opt,name=scopeName,proto3" json:"scopeName,omitempty"`
-	Operator      string                 `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
-	Values        []string               `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The scope: BestEffort, Terminating, PriorityClass and others.
+	ScopeName string `protobuf:"bytes,1,opt,name=scopeName,proto3" json:"scopeName,omitempty"`
+	// In or NotIn (values), Exists or DoesNotExist (no values).
+	Operator string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
+	// The values, as names of priority classes.
+	Values        []string `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -250,9 +261,12 @@ func (x *ScopedResourceSelectorRequirement) GetValues() []string {
 	return nil
 }
 
+// ResourceQuotaStatus is what is used.
 type ResourceQuotaStatus struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Hard          map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=hard,proto3" json:"hard,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The limits in force.
+	Hard map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=hard,proto3" json:"hard,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What is used of them.
 	Used          map[string]*v1.Quantity `protobuf:"bytes,2,rep,name=used,proto3" json:"used,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

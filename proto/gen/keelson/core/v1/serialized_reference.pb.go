@@ -22,9 +22,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// SerializedReference is a reference as an object of its own, as annotations hold it.
 type SerializedReference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reference     *ObjectReference       `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The reference.
+	Reference     *ObjectReference `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -781,9 +781,11 @@ func (x *ServiceList) GetItems() []*Service {
 	return nil
 }
 
+// ServiceProxyOptions are the query parameters of proxying HTTP to a service.
 type ServiceProxyOptions struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path to ask the service for.
+	Path          string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

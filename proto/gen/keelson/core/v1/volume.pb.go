@@ -84,42 +84,65 @@ type VolumeSource struct {
 	// A file or directory of the node.
 	HostPath *HostPathVolumeSource `protobuf:"bytes,1,opt,name=hostPath,proto3" json:"hostPath,omitempty"`
 	// A directory that is empty when the pod starts and is deleted with it.
-	EmptyDir             *EmptyDirVolumeSource             `protobuf:"bytes,2,opt,name=emptyDir,proto3" json:"emptyDir,omitempty"`
-	GcePersistentDisk    *GCEPersistentDiskVolumeSource    `protobuf:"bytes,3,opt,name=gcePersistentDisk,proto3" json:"gcePersistentDisk,omitempty"`
+	EmptyDir *EmptyDirVolumeSource `protobuf:"bytes,2,opt,name=emptyDir,proto3" json:"emptyDir,omitempty"`
+	// A Google Compute Engine disk.
+	GcePersistentDisk *GCEPersistentDiskVolumeSource `protobuf:"bytes,3,opt,name=gcePersistentDisk,proto3" json:"gcePersistentDisk,omitempty"`
+	// An Amazon block store volume.
 	AwsElasticBlockStore *AWSElasticBlockStoreVolumeSource `protobuf:"bytes,4,opt,name=awsElasticBlockStore,proto3" json:"awsElasticBlockStore,omitempty"`
-	GitRepo              *GitRepoVolumeSource              `protobuf:"bytes,5,opt,name=gitRepo,proto3" json:"gitRepo,omitempty"`
+	// A clone of a git repository.
+	GitRepo *GitRepoVolumeSource `protobuf:"bytes,5,opt,name=gitRepo,proto3" json:"gitRepo,omitempty"`
 	// The contents of a secret, as files.
-	Secret    *SecretVolumeSource    `protobuf:"bytes,6,opt,name=secret,proto3" json:"secret,omitempty"`
-	Nfs       *NFSVolumeSource       `protobuf:"bytes,7,opt,name=nfs,proto3" json:"nfs,omitempty"`
-	Iscsi     *ISCSIVolumeSource     `protobuf:"bytes,8,opt,name=iscsi,proto3" json:"iscsi,omitempty"`
+	Secret *SecretVolumeSource `protobuf:"bytes,6,opt,name=secret,proto3" json:"secret,omitempty"`
+	// A directory of an NFS server.
+	Nfs *NFSVolumeSource `protobuf:"bytes,7,opt,name=nfs,proto3" json:"nfs,omitempty"`
+	// A disk reached over iSCSI.
+	Iscsi *ISCSIVolumeSource `protobuf:"bytes,8,opt,name=iscsi,proto3" json:"iscsi,omitempty"`
+	// A GlusterFS volume.
 	Glusterfs *GlusterfsVolumeSource `protobuf:"bytes,9,opt,name=glusterfs,proto3" json:"glusterfs,omitempty"`
 	// The volume of a claim in the same namespace.
 	PersistentVolumeClaim *PersistentVolumeClaimVolumeSource `protobuf:"bytes,10,opt,name=persistentVolumeClaim,proto3" json:"persistentVolumeClaim,omitempty"`
-	Rbd                   *RBDVolumeSource                   `protobuf:"bytes,11,opt,name=rbd,proto3" json:"rbd,omitempty"`
-	FlexVolume            *FlexVolumeSource                  `protobuf:"bytes,12,opt,name=flexVolume,proto3" json:"flexVolume,omitempty"`
-	Cinder                *CinderVolumeSource                `protobuf:"bytes,13,opt,name=cinder,proto3" json:"cinder,omitempty"`
-	Cephfs                *CephFSVolumeSource                `protobuf:"bytes,14,opt,name=cephfs,proto3" json:"cephfs,omitempty"`
-	Flocker               *FlockerVolumeSource               `protobuf:"bytes,15,opt,name=flocker,proto3" json:"flocker,omitempty"`
+	// A Ceph block device.
+	Rbd *RBDVolumeSource `protobuf:"bytes,11,opt,name=rbd,proto3" json:"rbd,omitempty"`
+	// A volume of a driver program on the node.
+	FlexVolume *FlexVolumeSource `protobuf:"bytes,12,opt,name=flexVolume,proto3" json:"flexVolume,omitempty"`
+	// An OpenStack volume.
+	Cinder *CinderVolumeSource `protobuf:"bytes,13,opt,name=cinder,proto3" json:"cinder,omitempty"`
+	// A directory of a Ceph file system.
+	Cephfs *CephFSVolumeSource `protobuf:"bytes,14,opt,name=cephfs,proto3" json:"cephfs,omitempty"`
+	// A Flocker data set.
+	Flocker *FlockerVolumeSource `protobuf:"bytes,15,opt,name=flocker,proto3" json:"flocker,omitempty"`
 	// Information about the pod, as files.
 	DownwardAPI *DownwardAPIVolumeSource `protobuf:"bytes,16,opt,name=downwardAPI,proto3" json:"downwardAPI,omitempty"`
-	Fc          *FCVolumeSource          `protobuf:"bytes,17,opt,name=fc,proto3" json:"fc,omitempty"`
-	AzureFile   *AzureFileVolumeSource   `protobuf:"bytes,18,opt,name=azureFile,proto3" json:"azureFile,omitempty"`
+	// A Fibre Channel disk.
+	Fc *FCVolumeSource `protobuf:"bytes,17,opt,name=fc,proto3" json:"fc,omitempty"`
+	// An Azure file share.
+	AzureFile *AzureFileVolumeSource `protobuf:"bytes,18,opt,name=azureFile,proto3" json:"azureFile,omitempty"`
 	// The contents of a config map, as files.
-	ConfigMap            *ConfigMapVolumeSource            `protobuf:"bytes,19,opt,name=configMap,proto3" json:"configMap,omitempty"`
-	VsphereVolume        *VsphereVirtualDiskVolumeSource   `protobuf:"bytes,20,opt,name=vsphereVolume,proto3" json:"vsphereVolume,omitempty"`
-	Quobyte              *QuobyteVolumeSource              `protobuf:"bytes,21,opt,name=quobyte,proto3" json:"quobyte,omitempty"`
-	AzureDisk            *AzureDiskVolumeSource            `protobuf:"bytes,22,opt,name=azureDisk,proto3" json:"azureDisk,omitempty"`
+	ConfigMap *ConfigMapVolumeSource `protobuf:"bytes,19,opt,name=configMap,proto3" json:"configMap,omitempty"`
+	// A vSphere disk.
+	VsphereVolume *VsphereVirtualDiskVolumeSource `protobuf:"bytes,20,opt,name=vsphereVolume,proto3" json:"vsphereVolume,omitempty"`
+	// A Quobyte volume.
+	Quobyte *QuobyteVolumeSource `protobuf:"bytes,21,opt,name=quobyte,proto3" json:"quobyte,omitempty"`
+	// An Azure disk.
+	AzureDisk *AzureDiskVolumeSource `protobuf:"bytes,22,opt,name=azureDisk,proto3" json:"azureDisk,omitempty"`
+	// A Photon disk.
 	PhotonPersistentDisk *PhotonPersistentDiskVolumeSource `protobuf:"bytes,23,opt,name=photonPersistentDisk,proto3" json:"photonPersistentDisk,omitempty"`
 	// Several sources in one directory.
-	Projected      *ProjectedVolumeSource `protobuf:"bytes,26,opt,name=projected,proto3" json:"projected,omitempty"`
-	PortworxVolume *PortworxVolumeSource  `protobuf:"bytes,24,opt,name=portworxVolume,proto3" json:"portworxVolume,omitempty"`
-	ScaleIO        *ScaleIOVolumeSource   `protobuf:"bytes,25,opt,name=scaleIO,proto3" json:"scaleIO,omitempty"`
-	Storageos      *StorageOSVolumeSource `protobuf:"bytes,27,opt,name=storageos,proto3" json:"storageos,omitempty"`
-	Csi            *CSIVolumeSource       `protobuf:"bytes,28,opt,name=csi,proto3" json:"csi,omitempty"`
-	Ephemeral      *EphemeralVolumeSource `protobuf:"bytes,29,opt,name=ephemeral,proto3" json:"ephemeral,omitempty"`
-	Image          *ImageVolumeSource     `protobuf:"bytes,30,opt,name=image,proto3" json:"image,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	Projected *ProjectedVolumeSource `protobuf:"bytes,26,opt,name=projected,proto3" json:"projected,omitempty"`
+	// A Portworx volume.
+	PortworxVolume *PortworxVolumeSource `protobuf:"bytes,24,opt,name=portworxVolume,proto3" json:"portworxVolume,omitempty"`
+	// A ScaleIO volume.
+	ScaleIO *ScaleIOVolumeSource `protobuf:"bytes,25,opt,name=scaleIO,proto3" json:"scaleIO,omitempty"`
+	// A StorageOS volume.
+	Storageos *StorageOSVolumeSource `protobuf:"bytes,27,opt,name=storageos,proto3" json:"storageos,omitempty"`
+	// A volume of a CSI driver.
+	Csi *CSIVolumeSource `protobuf:"bytes,28,opt,name=csi,proto3" json:"csi,omitempty"`
+	// A volume made by a claim of the pod's own, that goes with the pod.
+	Ephemeral *EphemeralVolumeSource `protobuf:"bytes,29,opt,name=ephemeral,proto3" json:"ephemeral,omitempty"`
+	// The file system of an image, read-only.
+	Image         *ImageVolumeSource `protobuf:"bytes,30,opt,name=image,proto3" json:"image,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VolumeSource) Reset() {
@@ -482,12 +505,17 @@ func (x *EmptyDirVolumeSource) GetMode() int32 {
 	return 0
 }
 
+// GCEPersistentDiskVolumeSource is a Google Compute Engine disk.
 type GCEPersistentDiskVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	PdName        string                 `protobuf:"bytes,1,opt,name=pdName,proto3" json:"pdName,omitempty"`
-	FsType        string                 `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	Partition     int32                  `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,4,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the disk.
+	PdName string `protobuf:"bytes,1,opt,name=pdName,proto3" json:"pdName,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// Number of the partition. 0: the whole disk.
+	Partition int32 `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
+	// True to forbid writing.
+	ReadOnly      bool `protobuf:"varint,4,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -550,12 +578,17 @@ func (x *GCEPersistentDiskVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// AWSElasticBlockStoreVolumeSource is an Amazon block store volume.
 type AWSElasticBlockStoreVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	VolumeID      string                 `protobuf:"bytes,1,opt,name=volumeID,proto3" json:"volumeID,omitempty"`
-	FsType        string                 `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	Partition     int32                  `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,4,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ID of the volume.
+	VolumeID string `protobuf:"bytes,1,opt,name=volumeID,proto3" json:"volumeID,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// Number of the partition. 0: the whole disk.
+	Partition int32 `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
+	// True to forbid writing.
+	ReadOnly      bool `protobuf:"varint,4,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -618,11 +651,15 @@ func (x *AWSElasticBlockStoreVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// GitRepoVolumeSource is a clone of a git repository, made when the pod starts.
 type GitRepoVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Repository    string                 `protobuf:"bytes,1,opt,name=repository,proto3" json:"repository,omitempty"`
-	Revision      string                 `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
-	Directory     string                 `protobuf:"bytes,3,opt,name=directory,proto3" json:"directory,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// URL of the repository.
+	Repository string `protobuf:"bytes,1,opt,name=repository,proto3" json:"repository,omitempty"`
+	// Commit to check out. Empty: the default branch.
+	Revision string `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Directory in the volume to clone into.
+	Directory     string `protobuf:"bytes,3,opt,name=directory,proto3" json:"directory,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -833,11 +870,15 @@ func (x *KeyToPath) GetUser() int64 {
 	return 0
 }
 
+// NFSVolumeSource is a directory of an NFS server.
 type NFSVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Server        string                 `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
-	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name or address of the server.
+	Server string `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	// Directory that the server exports.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// True to forbid writing.
+	ReadOnly      bool `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -893,21 +934,33 @@ func (x *NFSVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// ISCSIVolumeSource is a disk that is reached over iSCSI.
 type ISCSIVolumeSource struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	TargetPortal      string                 `protobuf:"bytes,1,opt,name=targetPortal,proto3" json:"targetPortal,omitempty"`
-	Iqn               string                 `protobuf:"bytes,2,opt,name=iqn,proto3" json:"iqn,omitempty"`
-	Lun               int32                  `protobuf:"varint,3,opt,name=lun,proto3" json:"lun,omitempty"`
-	IscsiInterface    string                 `protobuf:"bytes,4,opt,name=iscsiInterface,proto3" json:"iscsiInterface,omitempty"`
-	FsType            string                 `protobuf:"bytes,5,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	ReadOnly          bool                   `protobuf:"varint,6,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	Portals           []string               `protobuf:"bytes,7,rep,name=portals,proto3" json:"portals,omitempty"`
-	ChapAuthDiscovery bool                   `protobuf:"varint,8,opt,name=chapAuthDiscovery,proto3" json:"chapAuthDiscovery,omitempty"`
-	ChapAuthSession   bool                   `protobuf:"varint,11,opt,name=chapAuthSession,proto3" json:"chapAuthSession,omitempty"`
-	SecretRef         *LocalObjectReference  `protobuf:"bytes,10,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
-	InitiatorName     *string                `protobuf:"bytes,12,opt,name=initiatorName,proto3,oneof" json:"initiatorName,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the target, with port where it is not 3260.
+	TargetPortal string `protobuf:"bytes,1,opt,name=targetPortal,proto3" json:"targetPortal,omitempty"`
+	// Qualified name of the target.
+	Iqn string `protobuf:"bytes,2,opt,name=iqn,proto3" json:"iqn,omitempty"`
+	// Number of the disk at the target.
+	Lun int32 `protobuf:"varint,3,opt,name=lun,proto3" json:"lun,omitempty"`
+	// Interface of the initiator. Default: default (tcp).
+	IscsiInterface string `protobuf:"bytes,4,opt,name=iscsiInterface,proto3" json:"iscsiInterface,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,5,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// True to forbid writing.
+	ReadOnly bool `protobuf:"varint,6,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// Further addresses of the target, for multipath.
+	Portals []string `protobuf:"bytes,7,rep,name=portals,proto3" json:"portals,omitempty"`
+	// Whether discovery authenticates by CHAP.
+	ChapAuthDiscovery bool `protobuf:"varint,8,opt,name=chapAuthDiscovery,proto3" json:"chapAuthDiscovery,omitempty"`
+	// Whether sessions authenticate by CHAP.
+	ChapAuthSession bool `protobuf:"varint,11,opt,name=chapAuthSession,proto3" json:"chapAuthSession,omitempty"`
+	// Secret with the CHAP credentials.
+	SecretRef *LocalObjectReference `protobuf:"bytes,10,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	// Name of the initiator. Unset: the node's.
+	InitiatorName *string `protobuf:"bytes,12,opt,name=initiatorName,proto3,oneof" json:"initiatorName,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ISCSIVolumeSource) Reset() {
@@ -1017,11 +1070,15 @@ func (x *ISCSIVolumeSource) GetInitiatorName() string {
 	return ""
 }
 
+// GlusterfsVolumeSource is a GlusterFS volume.
 type GlusterfsVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Endpoints     string                 `protobuf:"bytes,1,opt,name=endpoints,proto3" json:"endpoints,omitempty"`
-	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Endpoints object with the addresses of the GlusterFS servers.
+	Endpoints string `protobuf:"bytes,1,opt,name=endpoints,proto3" json:"endpoints,omitempty"`
+	// Name of the volume.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// True to forbid writing.
+	ReadOnly      bool `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1077,10 +1134,13 @@ func (x *GlusterfsVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// PersistentVolumeClaimVolumeSource is the volume that a claim is bound to.
 type PersistentVolumeClaimVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClaimName     string                 `protobuf:"bytes,1,opt,name=claimName,proto3" json:"claimName,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,2,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the claim, in the pod's namespace.
+	ClaimName string `protobuf:"bytes,1,opt,name=claimName,proto3" json:"claimName,omitempty"`
+	// True to forbid writing.
+	ReadOnly      bool `protobuf:"varint,2,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1129,16 +1189,25 @@ func (x *PersistentVolumeClaimVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// RBDVolumeSource is a Ceph block device.
 type RBDVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Monitors      []string               `protobuf:"bytes,1,rep,name=monitors,proto3" json:"monitors,omitempty"`
-	Image         string                 `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
-	FsType        string                 `protobuf:"bytes,3,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	Pool          string                 `protobuf:"bytes,4,opt,name=pool,proto3" json:"pool,omitempty"`
-	User          string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	Keyring       string                 `protobuf:"bytes,6,opt,name=keyring,proto3" json:"keyring,omitempty"`
-	SecretRef     *LocalObjectReference  `protobuf:"bytes,7,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,8,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Addresses of the Ceph monitors.
+	Monitors []string `protobuf:"bytes,1,rep,name=monitors,proto3" json:"monitors,omitempty"`
+	// Name of the image.
+	Image string `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,3,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// Pool of the image. Default: rbd.
+	Pool string `protobuf:"bytes,4,opt,name=pool,proto3" json:"pool,omitempty"`
+	// User at Ceph. Default: admin.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// Key file of the user on the node. Default: /etc/ceph/keyring.
+	Keyring string `protobuf:"bytes,6,opt,name=keyring,proto3" json:"keyring,omitempty"`
+	// Secret with the user's key; it wins over keyring.
+	SecretRef *LocalObjectReference `protobuf:"bytes,7,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	// True to forbid writing.
+	ReadOnly      bool `protobuf:"varint,8,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1229,13 +1298,19 @@ func (x *RBDVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// FlexVolumeSource is a volume of a driver program on the node.
 type FlexVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Driver        string                 `protobuf:"bytes,1,opt,name=driver,proto3" json:"driver,omitempty"`
-	FsType        string                 `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	SecretRef     *LocalObjectReference  `protobuf:"bytes,3,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,4,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	Options       map[string]string      `protobuf:"bytes,5,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the driver.
+	Driver string `protobuf:"bytes,1,opt,name=driver,proto3" json:"driver,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// Secret with what the driver needs to know.
+	SecretRef *LocalObjectReference `protobuf:"bytes,3,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	// True to forbid writing.
+	ReadOnly bool `protobuf:"varint,4,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// Further options of the driver.
+	Options       map[string]string `protobuf:"bytes,5,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1305,12 +1380,17 @@ func (x *FlexVolumeSource) GetOptions() map[string]string {
 	return nil
 }
 
+// CinderVolumeSource is an OpenStack volume.
 type CinderVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	VolumeID      string                 `protobuf:"bytes,1,opt,name=volumeID,proto3" json:"volumeID,omitempty"`
-	FsType        string                 `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	SecretRef     *LocalObjectReference  `protobuf:"bytes,4,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ID of the volume.
+	VolumeID string `protobuf:"bytes,1,opt,name=volumeID,proto3" json:"volumeID,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// True to forbid writing.
+	ReadOnly bool `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// Secret with the OpenStack credentials.
+	SecretRef     *LocalObjectReference `protobuf:"bytes,4,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1373,14 +1453,21 @@ func (x *CinderVolumeSource) GetSecretRef() *LocalObjectReference {
 	return nil
 }
 
+// CephFSVolumeSource is a directory of a Ceph file system.
 type CephFSVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Monitors      []string               `protobuf:"bytes,1,rep,name=monitors,proto3" json:"monitors,omitempty"`
-	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
-	SecretFile    string                 `protobuf:"bytes,4,opt,name=secretFile,proto3" json:"secretFile,omitempty"`
-	SecretRef     *LocalObjectReference  `protobuf:"bytes,5,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,6,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Addresses of the Ceph monitors.
+	Monitors []string `protobuf:"bytes,1,rep,name=monitors,proto3" json:"monitors,omitempty"`
+	// Directory to mount. Empty: the root.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// User at Ceph. Empty: admin.
+	User string `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	// Key file of the user on the node. Empty: /etc/ceph/user.secret.
+	SecretFile string `protobuf:"bytes,4,opt,name=secretFile,proto3" json:"secretFile,omitempty"`
+	// Secret with the user's key; it wins over secretFile.
+	SecretRef *LocalObjectReference `protobuf:"bytes,5,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	// True to forbid writing.
+	ReadOnly      bool `protobuf:"varint,6,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1457,10 +1544,13 @@ func (x *CephFSVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// FlockerVolumeSource is a Flocker data set. One of its fields is set.
 type FlockerVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DatasetName   string                 `protobuf:"bytes,1,opt,name=datasetName,proto3" json:"datasetName,omitempty"`
-	DatasetUUID   string                 `protobuf:"bytes,2,opt,name=datasetUUID,proto3" json:"datasetUUID,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the data set.
+	DatasetName string `protobuf:"bytes,1,opt,name=datasetName,proto3" json:"datasetName,omitempty"`
+	// ID of the data set.
+	DatasetUUID   string `protobuf:"bytes,2,opt,name=datasetUUID,proto3" json:"datasetUUID,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1719,13 +1809,19 @@ func (x *ResourceFieldSelector) GetDivisor() *v1.Quantity {
 	return nil
 }
 
+// FCVolumeSource is a Fibre Channel disk, named by targetWWNs and lun, or by wwids.
 type FCVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TargetWWNs    []string               `protobuf:"bytes,1,rep,name=targetWWNs,proto3" json:"targetWWNs,omitempty"`
-	Lun           *int32                 `protobuf:"varint,2,opt,name=lun,proto3,oneof" json:"lun,omitempty"`
-	FsType        string                 `protobuf:"bytes,3,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,4,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	Wwids         []string               `protobuf:"bytes,5,rep,name=wwids,proto3" json:"wwids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// World-wide names of the targets.
+	TargetWWNs []string `protobuf:"bytes,1,rep,name=targetWWNs,proto3" json:"targetWWNs,omitempty"`
+	// Number of the disk at the target.
+	Lun *int32 `protobuf:"varint,2,opt,name=lun,proto3,oneof" json:"lun,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,3,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// True to forbid writing.
+	ReadOnly bool `protobuf:"varint,4,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// World-wide identifiers of the disk.
+	Wwids         []string `protobuf:"bytes,5,rep,name=wwids,proto3" json:"wwids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1795,11 +1891,15 @@ func (x *FCVolumeSource) GetWwids() []string {
 	return nil
 }
 
+// AzureFileVolumeSource is an Azure file share.
 type AzureFileVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SecretName    string                 `protobuf:"bytes,1,opt,name=secretName,proto3" json:"secretName,omitempty"`
-	ShareName     string                 `protobuf:"bytes,2,opt,name=shareName,proto3" json:"shareName,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Secret with the storage account's name and key.
+	SecretName string `protobuf:"bytes,1,opt,name=secretName,proto3" json:"secretName,omitempty"`
+	// Name of the share.
+	ShareName string `protobuf:"bytes,2,opt,name=shareName,proto3" json:"shareName,omitempty"`
+	// True to forbid writing.
+	ReadOnly      bool `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1937,14 +2037,19 @@ func (x *ConfigMapVolumeSource) GetDefaultUser() int64 {
 	return 0
 }
 
+// VsphereVirtualDiskVolumeSource is a vSphere disk.
 type VsphereVirtualDiskVolumeSource struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	VolumePath        string                 `protobuf:"bytes,1,opt,name=volumePath,proto3" json:"volumePath,omitempty"`
-	FsType            string                 `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	StoragePolicyName string                 `protobuf:"bytes,3,opt,name=storagePolicyName,proto3" json:"storagePolicyName,omitempty"`
-	StoragePolicyID   string                 `protobuf:"bytes,4,opt,name=storagePolicyID,proto3" json:"storagePolicyID,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the disk at vSphere.
+	VolumePath string `protobuf:"bytes,1,opt,name=volumePath,proto3" json:"volumePath,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// Name of its storage policy.
+	StoragePolicyName string `protobuf:"bytes,3,opt,name=storagePolicyName,proto3" json:"storagePolicyName,omitempty"`
+	// ID of its storage policy.
+	StoragePolicyID string `protobuf:"bytes,4,opt,name=storagePolicyID,proto3" json:"storagePolicyID,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *VsphereVirtualDiskVolumeSource) Reset() {
@@ -2005,14 +2110,21 @@ func (x *VsphereVirtualDiskVolumeSource) GetStoragePolicyID() string {
 	return ""
 }
 
+// QuobyteVolumeSource is a Quobyte volume.
 type QuobyteVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Registry      string                 `protobuf:"bytes,1,opt,name=registry,proto3" json:"registry,omitempty"`
-	Volume        string                 `protobuf:"bytes,2,opt,name=volume,proto3" json:"volume,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	User          string                 `protobuf:"bytes,4,opt,name=user,proto3" json:"user,omitempty"`
-	Group         string                 `protobuf:"bytes,5,opt,name=group,proto3" json:"group,omitempty"`
-	Tenant        string                 `protobuf:"bytes,6,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Addresses of the Quobyte registry: "host:port,host:port".
+	Registry string `protobuf:"bytes,1,opt,name=registry,proto3" json:"registry,omitempty"`
+	// Name of the volume.
+	Volume string `protobuf:"bytes,2,opt,name=volume,proto3" json:"volume,omitempty"`
+	// True to forbid writing.
+	ReadOnly bool `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// User to act as. Empty: the service account's.
+	User string `protobuf:"bytes,4,opt,name=user,proto3" json:"user,omitempty"`
+	// Group to act as. Empty: none.
+	Group string `protobuf:"bytes,5,opt,name=group,proto3" json:"group,omitempty"`
+	// Tenant that owns the volume.
+	Tenant        string `protobuf:"bytes,6,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2089,14 +2201,21 @@ func (x *QuobyteVolumeSource) GetTenant() string {
 	return ""
 }
 
+// AzureDiskVolumeSource is an Azure disk.
 type AzureDiskVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DiskName      string                 `protobuf:"bytes,1,opt,name=diskName,proto3" json:"diskName,omitempty"`
-	DiskURI       string                 `protobuf:"bytes,2,opt,name=diskURI,proto3" json:"diskURI,omitempty"`
-	CachingMode   *string                `protobuf:"bytes,3,opt,name=cachingMode,proto3,oneof" json:"cachingMode,omitempty"`
-	FsType        *string                `protobuf:"bytes,4,opt,name=fsType,proto3,oneof" json:"fsType,omitempty"`
-	ReadOnly      *bool                  `protobuf:"varint,5,opt,name=readOnly,proto3,oneof" json:"readOnly,omitempty"`
-	Kind          *string                `protobuf:"bytes,6,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the disk.
+	DiskName string `protobuf:"bytes,1,opt,name=diskName,proto3" json:"diskName,omitempty"`
+	// URI of the disk.
+	DiskURI string `protobuf:"bytes,2,opt,name=diskURI,proto3" json:"diskURI,omitempty"`
+	// Caching by the machine: None, ReadOnly or ReadWrite.
+	CachingMode *string `protobuf:"bytes,3,opt,name=cachingMode,proto3,oneof" json:"cachingMode,omitempty"`
+	// File system to mount. Default: ext4.
+	FsType *string `protobuf:"bytes,4,opt,name=fsType,proto3,oneof" json:"fsType,omitempty"`
+	// True to forbid writing. Default: false.
+	ReadOnly *bool `protobuf:"varint,5,opt,name=readOnly,proto3,oneof" json:"readOnly,omitempty"`
+	// Shared, Dedicated or Managed.
+	Kind          *string `protobuf:"bytes,6,opt,name=kind,proto3,oneof" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2173,10 +2292,13 @@ func (x *AzureDiskVolumeSource) GetKind() string {
 	return ""
 }
 
+// PhotonPersistentDiskVolumeSource is a Photon disk.
 type PhotonPersistentDiskVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	PdID          string                 `protobuf:"bytes,1,opt,name=pdID,proto3" json:"pdID,omitempty"`
-	FsType        string                 `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ID of the disk.
+	PdID string `protobuf:"bytes,1,opt,name=pdID,proto3" json:"pdID,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType        string `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2627,14 +2749,21 @@ func (x *ServiceAccountTokenProjection) GetUser() int64 {
 	return 0
 }
 
+// ClusterTrustBundleProjection puts root certificates into a projected volume, as PEM.
 type ClusterTrustBundleProjection struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          *string                `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	SignerName    *string                `protobuf:"bytes,2,opt,name=signerName,proto3,oneof" json:"signerName,omitempty"`
-	LabelSelector *v1.LabelSelector      `protobuf:"bytes,3,opt,name=labelSelector,proto3" json:"labelSelector,omitempty"`
-	Optional      *bool                  `protobuf:"varint,5,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
-	Path          string                 `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
-	User          *int64                 `protobuf:"varint,6,opt,name=user,proto3,oneof" json:"user,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The one bundle to take. Not together with signerName.
+	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// Signer whose bundles are taken, as far as labelSelector chooses them.
+	SignerName *string `protobuf:"bytes,2,opt,name=signerName,proto3,oneof" json:"signerName,omitempty"`
+	// Labels of the bundles. Unset: none.
+	LabelSelector *v1.LabelSelector `protobuf:"bytes,3,opt,name=labelSelector,proto3" json:"labelSelector,omitempty"`
+	// True lets the pod start without them.
+	Optional *bool `protobuf:"varint,5,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
+	// Path of the file in the volume; relative, without "..".
+	Path string `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
+	// User ID that owns the file. Unset: the volume's.
+	User          *int64 `protobuf:"varint,6,opt,name=user,proto3,oneof" json:"user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2711,18 +2840,28 @@ func (x *ClusterTrustBundleProjection) GetUser() int64 {
 	return 0
 }
 
+// PodCertificateProjection puts a key and a certificate for the pod into a projected volume. The kubelet renews them in
+// time.
 type PodCertificateProjection struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	SignerName           string                 `protobuf:"bytes,1,opt,name=signerName,proto3" json:"signerName,omitempty"`
-	KeyType              string                 `protobuf:"bytes,2,opt,name=keyType,proto3" json:"keyType,omitempty"`
-	MaxExpirationSeconds *int32                 `protobuf:"varint,3,opt,name=maxExpirationSeconds,proto3,oneof" json:"maxExpirationSeconds,omitempty"`
-	CredentialBundlePath string                 `protobuf:"bytes,4,opt,name=credentialBundlePath,proto3" json:"credentialBundlePath,omitempty"`
-	KeyPath              string                 `protobuf:"bytes,5,opt,name=keyPath,proto3" json:"keyPath,omitempty"`
-	CertificateChainPath string                 `protobuf:"bytes,6,opt,name=certificateChainPath,proto3" json:"certificateChainPath,omitempty"`
-	UserAnnotations      map[string]string      `protobuf:"bytes,7,rep,name=userAnnotations,proto3" json:"userAnnotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	User                 *int64                 `protobuf:"varint,8,opt,name=user,proto3,oneof" json:"user,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Signer to ask.
+	SignerName string `protobuf:"bytes,1,opt,name=signerName,proto3" json:"signerName,omitempty"`
+	// Kind of the key: "ED25519", "ECDSAP256", "RSA3072" and the like.
+	KeyType string `protobuf:"bytes,2,opt,name=keyType,proto3" json:"keyType,omitempty"`
+	// Seconds that a certificate may be good for at most. Unset: 86400.
+	MaxExpirationSeconds *int32 `protobuf:"varint,3,opt,name=maxExpirationSeconds,proto3,oneof" json:"maxExpirationSeconds,omitempty"`
+	// Path of a PEM file with key and certificates together.
+	CredentialBundlePath string `protobuf:"bytes,4,opt,name=credentialBundlePath,proto3" json:"credentialBundlePath,omitempty"`
+	// Path of the key's PEM file.
+	KeyPath string `protobuf:"bytes,5,opt,name=keyPath,proto3" json:"keyPath,omitempty"`
+	// Path of the certificates' PEM file.
+	CertificateChainPath string `protobuf:"bytes,6,opt,name=certificateChainPath,proto3" json:"certificateChainPath,omitempty"`
+	// Passed on to the signer, unverified.
+	UserAnnotations map[string]string `protobuf:"bytes,7,rep,name=userAnnotations,proto3" json:"userAnnotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// User ID that owns the file. Unset: the volume's.
+	User          *int64 `protobuf:"varint,8,opt,name=user,proto3,oneof" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PodCertificateProjection) Reset() {
@@ -2811,11 +2950,15 @@ func (x *PodCertificateProjection) GetUser() int64 {
 	return 0
 }
 
+// PortworxVolumeSource is a Portworx volume.
 type PortworxVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	VolumeID      string                 `protobuf:"bytes,1,opt,name=volumeID,proto3" json:"volumeID,omitempty"`
-	FsType        string                 `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ID of the volume.
+	VolumeID string `protobuf:"bytes,1,opt,name=volumeID,proto3" json:"volumeID,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// True to forbid writing.
+	ReadOnly      bool `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2871,20 +3014,31 @@ func (x *PortworxVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// ScaleIOVolumeSource is a ScaleIO volume.
 type ScaleIOVolumeSource struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Gateway          string                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
-	System           string                 `protobuf:"bytes,2,opt,name=system,proto3" json:"system,omitempty"`
-	SecretRef        *LocalObjectReference  `protobuf:"bytes,3,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
-	SslEnabled       bool                   `protobuf:"varint,4,opt,name=sslEnabled,proto3" json:"sslEnabled,omitempty"`
-	ProtectionDomain string                 `protobuf:"bytes,5,opt,name=protectionDomain,proto3" json:"protectionDomain,omitempty"`
-	StoragePool      string                 `protobuf:"bytes,6,opt,name=storagePool,proto3" json:"storagePool,omitempty"`
-	StorageMode      string                 `protobuf:"bytes,7,opt,name=storageMode,proto3" json:"storageMode,omitempty"`
-	VolumeName       string                 `protobuf:"bytes,8,opt,name=volumeName,proto3" json:"volumeName,omitempty"`
-	FsType           string                 `protobuf:"bytes,9,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	ReadOnly         bool                   `protobuf:"varint,10,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the ScaleIO gateway.
+	Gateway string `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	// Name of the storage system.
+	System string `protobuf:"bytes,2,opt,name=system,proto3" json:"system,omitempty"`
+	// Secret with the ScaleIO credentials.
+	SecretRef *LocalObjectReference `protobuf:"bytes,3,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	// Whether the gateway is reached over TLS.
+	SslEnabled bool `protobuf:"varint,4,opt,name=sslEnabled,proto3" json:"sslEnabled,omitempty"`
+	// Protection domain of the storage.
+	ProtectionDomain string `protobuf:"bytes,5,opt,name=protectionDomain,proto3" json:"protectionDomain,omitempty"`
+	// Pool in the protection domain.
+	StoragePool string `protobuf:"bytes,6,opt,name=storagePool,proto3" json:"storagePool,omitempty"`
+	// ThinProvisioned (default) or ThickProvisioned.
+	StorageMode string `protobuf:"bytes,7,opt,name=storageMode,proto3" json:"storageMode,omitempty"`
+	// Name of the volume.
+	VolumeName string `protobuf:"bytes,8,opt,name=volumeName,proto3" json:"volumeName,omitempty"`
+	// File system to mount. Default: xfs.
+	FsType string `protobuf:"bytes,9,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// True to forbid writing.
+	ReadOnly      bool `protobuf:"varint,10,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ScaleIOVolumeSource) Reset() {
@@ -2987,15 +3141,21 @@ func (x *ScaleIOVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// StorageOSVolumeSource is a StorageOS volume.
 type StorageOSVolumeSource struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	VolumeName      string                 `protobuf:"bytes,1,opt,name=volumeName,proto3" json:"volumeName,omitempty"`
-	VolumeNamespace string                 `protobuf:"bytes,2,opt,name=volumeNamespace,proto3" json:"volumeNamespace,omitempty"`
-	FsType          string                 `protobuf:"bytes,3,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	ReadOnly        bool                   `protobuf:"varint,4,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	SecretRef       *LocalObjectReference  `protobuf:"bytes,5,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the volume, unique in its namespace.
+	VolumeName string `protobuf:"bytes,1,opt,name=volumeName,proto3" json:"volumeName,omitempty"`
+	// Namespace at StorageOS. Empty: the pod's.
+	VolumeNamespace string `protobuf:"bytes,2,opt,name=volumeNamespace,proto3" json:"volumeNamespace,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,3,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// True to forbid writing.
+	ReadOnly bool `protobuf:"varint,4,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// Secret with the StorageOS credentials.
+	SecretRef     *LocalObjectReference `protobuf:"bytes,5,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StorageOSVolumeSource) Reset() {
@@ -3063,13 +3223,19 @@ func (x *StorageOSVolumeSource) GetSecretRef() *LocalObjectReference {
 	return nil
 }
 
+// CSIVolumeSource is a volume that a CSI driver makes for the pod alone.
 type CSIVolumeSource struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	Driver               string                 `protobuf:"bytes,1,opt,name=driver,proto3" json:"driver,omitempty"`
-	ReadOnly             *bool                  `protobuf:"varint,2,opt,name=readOnly,proto3,oneof" json:"readOnly,omitempty"`
-	FsType               *string                `protobuf:"bytes,3,opt,name=fsType,proto3,oneof" json:"fsType,omitempty"`
-	VolumeAttributes     map[string]string      `protobuf:"bytes,4,rep,name=volumeAttributes,proto3" json:"volumeAttributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	NodePublishSecretRef *LocalObjectReference  `protobuf:"bytes,5,opt,name=nodePublishSecretRef,proto3" json:"nodePublishSecretRef,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the driver.
+	Driver string `protobuf:"bytes,1,opt,name=driver,proto3" json:"driver,omitempty"`
+	// True to forbid writing. Default: false.
+	ReadOnly *bool `protobuf:"varint,2,opt,name=readOnly,proto3,oneof" json:"readOnly,omitempty"`
+	// File system to mount. Unset: the driver's choice.
+	FsType *string `protobuf:"bytes,3,opt,name=fsType,proto3,oneof" json:"fsType,omitempty"`
+	// Passed on to the driver.
+	VolumeAttributes map[string]string `protobuf:"bytes,4,rep,name=volumeAttributes,proto3" json:"volumeAttributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Secret of the pod's namespace that the driver gets when it mounts.
+	NodePublishSecretRef *LocalObjectReference `protobuf:"bytes,5,opt,name=nodePublishSecretRef,proto3" json:"nodePublishSecretRef,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -3139,8 +3305,10 @@ func (x *CSIVolumeSource) GetNodePublishSecretRef() *LocalObjectReference {
 	return nil
 }
 
+// EphemeralVolumeSource makes a claim for the pod, named <pod>-<volume>, that is deleted with the pod.
 type EphemeralVolumeSource struct {
-	state               protoimpl.MessageState         `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The claim.
 	VolumeClaimTemplate *PersistentVolumeClaimTemplate `protobuf:"bytes,1,opt,name=volumeClaimTemplate,proto3" json:"volumeClaimTemplate,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -3183,10 +3351,13 @@ func (x *EphemeralVolumeSource) GetVolumeClaimTemplate() *PersistentVolumeClaimT
 	return nil
 }
 
+// ImageVolumeSource shows the file system of an image.
 type ImageVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reference     string                 `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
-	PullPolicy    string                 `protobuf:"bytes,2,opt,name=pullPolicy,proto3" json:"pullPolicy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The image: "registry/name:tag".
+	Reference string `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
+	// Always, IfNotPresent or Never. Default: Always for the tag latest or none, IfNotPresent otherwise.
+	PullPolicy    string `protobuf:"bytes,2,opt,name=pullPolicy,proto3" json:"pullPolicy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3235,32 +3406,55 @@ func (x *ImageVolumeSource) GetPullPolicy() string {
 	return ""
 }
 
+// PersistentVolumeSource says where the data of a persistent volume is. Exactly one member is set.
 type PersistentVolumeSource struct {
-	state                protoimpl.MessageState            `protogen:"open.v1"`
-	GcePersistentDisk    *GCEPersistentDiskVolumeSource    `protobuf:"bytes,1,opt,name=gcePersistentDisk,proto3" json:"gcePersistentDisk,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A Google Compute Engine disk.
+	GcePersistentDisk *GCEPersistentDiskVolumeSource `protobuf:"bytes,1,opt,name=gcePersistentDisk,proto3" json:"gcePersistentDisk,omitempty"`
+	// An Amazon block store volume.
 	AwsElasticBlockStore *AWSElasticBlockStoreVolumeSource `protobuf:"bytes,2,opt,name=awsElasticBlockStore,proto3" json:"awsElasticBlockStore,omitempty"`
-	HostPath             *HostPathVolumeSource             `protobuf:"bytes,3,opt,name=hostPath,proto3" json:"hostPath,omitempty"`
-	Glusterfs            *GlusterfsPersistentVolumeSource  `protobuf:"bytes,4,opt,name=glusterfs,proto3" json:"glusterfs,omitempty"`
-	Nfs                  *NFSVolumeSource                  `protobuf:"bytes,5,opt,name=nfs,proto3" json:"nfs,omitempty"`
-	Rbd                  *RBDPersistentVolumeSource        `protobuf:"bytes,6,opt,name=rbd,proto3" json:"rbd,omitempty"`
-	Iscsi                *ISCSIPersistentVolumeSource      `protobuf:"bytes,7,opt,name=iscsi,proto3" json:"iscsi,omitempty"`
-	Cinder               *CinderPersistentVolumeSource     `protobuf:"bytes,8,opt,name=cinder,proto3" json:"cinder,omitempty"`
-	Cephfs               *CephFSPersistentVolumeSource     `protobuf:"bytes,9,opt,name=cephfs,proto3" json:"cephfs,omitempty"`
-	Fc                   *FCVolumeSource                   `protobuf:"bytes,10,opt,name=fc,proto3" json:"fc,omitempty"`
-	Flocker              *FlockerVolumeSource              `protobuf:"bytes,11,opt,name=flocker,proto3" json:"flocker,omitempty"`
-	FlexVolume           *FlexPersistentVolumeSource       `protobuf:"bytes,12,opt,name=flexVolume,proto3" json:"flexVolume,omitempty"`
-	AzureFile            *AzureFilePersistentVolumeSource  `protobuf:"bytes,13,opt,name=azureFile,proto3" json:"azureFile,omitempty"`
-	VsphereVolume        *VsphereVirtualDiskVolumeSource   `protobuf:"bytes,14,opt,name=vsphereVolume,proto3" json:"vsphereVolume,omitempty"`
-	Quobyte              *QuobyteVolumeSource              `protobuf:"bytes,15,opt,name=quobyte,proto3" json:"quobyte,omitempty"`
-	AzureDisk            *AzureDiskVolumeSource            `protobuf:"bytes,16,opt,name=azureDisk,proto3" json:"azureDisk,omitempty"`
+	// A file or directory of the node.
+	HostPath *HostPathVolumeSource `protobuf:"bytes,3,opt,name=hostPath,proto3" json:"hostPath,omitempty"`
+	// A GlusterFS volume.
+	Glusterfs *GlusterfsPersistentVolumeSource `protobuf:"bytes,4,opt,name=glusterfs,proto3" json:"glusterfs,omitempty"`
+	// A directory of an NFS server.
+	Nfs *NFSVolumeSource `protobuf:"bytes,5,opt,name=nfs,proto3" json:"nfs,omitempty"`
+	// A Ceph block device.
+	Rbd *RBDPersistentVolumeSource `protobuf:"bytes,6,opt,name=rbd,proto3" json:"rbd,omitempty"`
+	// A disk reached over iSCSI.
+	Iscsi *ISCSIPersistentVolumeSource `protobuf:"bytes,7,opt,name=iscsi,proto3" json:"iscsi,omitempty"`
+	// An OpenStack volume.
+	Cinder *CinderPersistentVolumeSource `protobuf:"bytes,8,opt,name=cinder,proto3" json:"cinder,omitempty"`
+	// A directory of a Ceph file system.
+	Cephfs *CephFSPersistentVolumeSource `protobuf:"bytes,9,opt,name=cephfs,proto3" json:"cephfs,omitempty"`
+	// A Fibre Channel disk.
+	Fc *FCVolumeSource `protobuf:"bytes,10,opt,name=fc,proto3" json:"fc,omitempty"`
+	// A Flocker data set.
+	Flocker *FlockerVolumeSource `protobuf:"bytes,11,opt,name=flocker,proto3" json:"flocker,omitempty"`
+	// A volume of a driver program on the node.
+	FlexVolume *FlexPersistentVolumeSource `protobuf:"bytes,12,opt,name=flexVolume,proto3" json:"flexVolume,omitempty"`
+	// An Azure file share.
+	AzureFile *AzureFilePersistentVolumeSource `protobuf:"bytes,13,opt,name=azureFile,proto3" json:"azureFile,omitempty"`
+	// A vSphere disk.
+	VsphereVolume *VsphereVirtualDiskVolumeSource `protobuf:"bytes,14,opt,name=vsphereVolume,proto3" json:"vsphereVolume,omitempty"`
+	// A Quobyte volume.
+	Quobyte *QuobyteVolumeSource `protobuf:"bytes,15,opt,name=quobyte,proto3" json:"quobyte,omitempty"`
+	// An Azure disk.
+	AzureDisk *AzureDiskVolumeSource `protobuf:"bytes,16,opt,name=azureDisk,proto3" json:"azureDisk,omitempty"`
+	// A Photon disk.
 	PhotonPersistentDisk *PhotonPersistentDiskVolumeSource `protobuf:"bytes,17,opt,name=photonPersistentDisk,proto3" json:"photonPersistentDisk,omitempty"`
-	PortworxVolume       *PortworxVolumeSource             `protobuf:"bytes,18,opt,name=portworxVolume,proto3" json:"portworxVolume,omitempty"`
-	ScaleIO              *ScaleIOPersistentVolumeSource    `protobuf:"bytes,19,opt,name=scaleIO,proto3" json:"scaleIO,omitempty"`
-	Local                *LocalVolumeSource                `protobuf:"bytes,20,opt,name=local,proto3" json:"local,omitempty"`
-	Storageos            *StorageOSPersistentVolumeSource  `protobuf:"bytes,21,opt,name=storageos,proto3" json:"storageos,omitempty"`
-	Csi                  *CSIPersistentVolumeSource        `protobuf:"bytes,22,opt,name=csi,proto3" json:"csi,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// A Portworx volume.
+	PortworxVolume *PortworxVolumeSource `protobuf:"bytes,18,opt,name=portworxVolume,proto3" json:"portworxVolume,omitempty"`
+	// A ScaleIO volume.
+	ScaleIO *ScaleIOPersistentVolumeSource `protobuf:"bytes,19,opt,name=scaleIO,proto3" json:"scaleIO,omitempty"`
+	// A disk or directory of one node.
+	Local *LocalVolumeSource `protobuf:"bytes,20,opt,name=local,proto3" json:"local,omitempty"`
+	// A StorageOS volume.
+	Storageos *StorageOSPersistentVolumeSource `protobuf:"bytes,21,opt,name=storageos,proto3" json:"storageos,omitempty"`
+	// A volume of a CSI driver.
+	Csi           *CSIPersistentVolumeSource `protobuf:"bytes,22,opt,name=csi,proto3" json:"csi,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PersistentVolumeSource) Reset() {
@@ -3447,12 +3641,17 @@ func (x *PersistentVolumeSource) GetCsi() *CSIPersistentVolumeSource {
 	return nil
 }
 
+// GlusterfsPersistentVolumeSource is a GlusterFS volume.
 type GlusterfsPersistentVolumeSource struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Endpoints          string                 `protobuf:"bytes,1,opt,name=endpoints,proto3" json:"endpoints,omitempty"`
-	Path               string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	ReadOnly           bool                   `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	EndpointsNamespace *string                `protobuf:"bytes,4,opt,name=endpointsNamespace,proto3,oneof" json:"endpointsNamespace,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Endpoints object with the addresses of the GlusterFS servers.
+	Endpoints string `protobuf:"bytes,1,opt,name=endpoints,proto3" json:"endpoints,omitempty"`
+	// Name of the volume.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// True to forbid writing.
+	ReadOnly bool `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// Namespace of the Endpoints object. Unset: the claim's.
+	EndpointsNamespace *string `protobuf:"bytes,4,opt,name=endpointsNamespace,proto3,oneof" json:"endpointsNamespace,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -3515,16 +3714,25 @@ func (x *GlusterfsPersistentVolumeSource) GetEndpointsNamespace() string {
 	return ""
 }
 
+// RBDPersistentVolumeSource is a Ceph block device.
 type RBDPersistentVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Monitors      []string               `protobuf:"bytes,1,rep,name=monitors,proto3" json:"monitors,omitempty"`
-	Image         string                 `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
-	FsType        string                 `protobuf:"bytes,3,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	Pool          string                 `protobuf:"bytes,4,opt,name=pool,proto3" json:"pool,omitempty"`
-	User          string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	Keyring       string                 `protobuf:"bytes,6,opt,name=keyring,proto3" json:"keyring,omitempty"`
-	SecretRef     *SecretReference       `protobuf:"bytes,7,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,8,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Addresses of the Ceph monitors.
+	Monitors []string `protobuf:"bytes,1,rep,name=monitors,proto3" json:"monitors,omitempty"`
+	// Name of the image.
+	Image string `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,3,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// Pool of the image. Default: rbd.
+	Pool string `protobuf:"bytes,4,opt,name=pool,proto3" json:"pool,omitempty"`
+	// User at Ceph. Default: admin.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// Key file of the user on the node. Default: /etc/ceph/keyring.
+	Keyring string `protobuf:"bytes,6,opt,name=keyring,proto3" json:"keyring,omitempty"`
+	// Secret with the user's key; it wins over keyring.
+	SecretRef *SecretReference `protobuf:"bytes,7,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	// True to forbid writing.
+	ReadOnly      bool `protobuf:"varint,8,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3615,21 +3823,33 @@ func (x *RBDPersistentVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// ISCSIPersistentVolumeSource is a disk that is reached over iSCSI.
 type ISCSIPersistentVolumeSource struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	TargetPortal      string                 `protobuf:"bytes,1,opt,name=targetPortal,proto3" json:"targetPortal,omitempty"`
-	Iqn               string                 `protobuf:"bytes,2,opt,name=iqn,proto3" json:"iqn,omitempty"`
-	Lun               int32                  `protobuf:"varint,3,opt,name=lun,proto3" json:"lun,omitempty"`
-	IscsiInterface    string                 `protobuf:"bytes,4,opt,name=iscsiInterface,proto3" json:"iscsiInterface,omitempty"`
-	FsType            string                 `protobuf:"bytes,5,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	ReadOnly          bool                   `protobuf:"varint,6,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	Portals           []string               `protobuf:"bytes,7,rep,name=portals,proto3" json:"portals,omitempty"`
-	ChapAuthDiscovery bool                   `protobuf:"varint,8,opt,name=chapAuthDiscovery,proto3" json:"chapAuthDiscovery,omitempty"`
-	ChapAuthSession   bool                   `protobuf:"varint,11,opt,name=chapAuthSession,proto3" json:"chapAuthSession,omitempty"`
-	SecretRef         *SecretReference       `protobuf:"bytes,10,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
-	InitiatorName     *string                `protobuf:"bytes,12,opt,name=initiatorName,proto3,oneof" json:"initiatorName,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the target, with port where it is not 3260.
+	TargetPortal string `protobuf:"bytes,1,opt,name=targetPortal,proto3" json:"targetPortal,omitempty"`
+	// Qualified name of the target.
+	Iqn string `protobuf:"bytes,2,opt,name=iqn,proto3" json:"iqn,omitempty"`
+	// Number of the disk at the target.
+	Lun int32 `protobuf:"varint,3,opt,name=lun,proto3" json:"lun,omitempty"`
+	// Interface of the initiator. Default: default (tcp).
+	IscsiInterface string `protobuf:"bytes,4,opt,name=iscsiInterface,proto3" json:"iscsiInterface,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,5,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// True to forbid writing.
+	ReadOnly bool `protobuf:"varint,6,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// Further addresses of the target, for multipath.
+	Portals []string `protobuf:"bytes,7,rep,name=portals,proto3" json:"portals,omitempty"`
+	// Whether discovery authenticates by CHAP.
+	ChapAuthDiscovery bool `protobuf:"varint,8,opt,name=chapAuthDiscovery,proto3" json:"chapAuthDiscovery,omitempty"`
+	// Whether sessions authenticate by CHAP.
+	ChapAuthSession bool `protobuf:"varint,11,opt,name=chapAuthSession,proto3" json:"chapAuthSession,omitempty"`
+	// Secret with the CHAP credentials.
+	SecretRef *SecretReference `protobuf:"bytes,10,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	// Name of the initiator. Unset: the node's.
+	InitiatorName *string `protobuf:"bytes,12,opt,name=initiatorName,proto3,oneof" json:"initiatorName,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ISCSIPersistentVolumeSource) Reset() {
@@ -3739,12 +3959,17 @@ func (x *ISCSIPersistentVolumeSource) GetInitiatorName() string {
 	return ""
 }
 
+// CinderPersistentVolumeSource is an OpenStack volume.
 type CinderPersistentVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	VolumeID      string                 `protobuf:"bytes,1,opt,name=volumeID,proto3" json:"volumeID,omitempty"`
-	FsType        string                 `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	SecretRef     *SecretReference       `protobuf:"bytes,4,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ID of the volume.
+	VolumeID string `protobuf:"bytes,1,opt,name=volumeID,proto3" json:"volumeID,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// True to forbid writing.
+	ReadOnly bool `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// Secret with the OpenStack credentials.
+	SecretRef     *SecretReference `protobuf:"bytes,4,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3807,14 +4032,21 @@ func (x *CinderPersistentVolumeSource) GetSecretRef() *SecretReference {
 	return nil
 }
 
+// CephFSPersistentVolumeSource is a directory of a Ceph file system.
 type CephFSPersistentVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Monitors      []string               `protobuf:"bytes,1,rep,name=monitors,proto3" json:"monitors,omitempty"`
-	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
-	SecretFile    string                 `protobuf:"bytes,4,opt,name=secretFile,proto3" json:"secretFile,omitempty"`
-	SecretRef     *SecretReference       `protobuf:"bytes,5,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,6,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Addresses of the Ceph monitors.
+	Monitors []string `protobuf:"bytes,1,rep,name=monitors,proto3" json:"monitors,omitempty"`
+	// Directory to mount. Empty: the root.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// User at Ceph. Empty: admin.
+	User string `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	// Key file of the user on the node. Empty: /etc/ceph/user.secret.
+	SecretFile string `protobuf:"bytes,4,opt,name=secretFile,proto3" json:"secretFile,omitempty"`
+	// Secret with the user's key; it wins over secretFile.
+	SecretRef *SecretReference `protobuf:"bytes,5,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	// True to forbid writing.
+	ReadOnly      bool `protobuf:"varint,6,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3891,13 +4123,19 @@ func (x *CephFSPersistentVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// FlexPersistentVolumeSource is a volume of a driver program on the node.
 type FlexPersistentVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Driver        string                 `protobuf:"bytes,1,opt,name=driver,proto3" json:"driver,omitempty"`
-	FsType        string                 `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	SecretRef     *SecretReference       `protobuf:"bytes,3,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,4,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	Options       map[string]string      `protobuf:"bytes,5,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the driver.
+	Driver string `protobuf:"bytes,1,opt,name=driver,proto3" json:"driver,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,2,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// Secret with what the driver needs to know.
+	SecretRef *SecretReference `protobuf:"bytes,3,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	// True to forbid writing.
+	ReadOnly bool `protobuf:"varint,4,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// Further options of the driver.
+	Options       map[string]string `protobuf:"bytes,5,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3967,12 +4205,17 @@ func (x *FlexPersistentVolumeSource) GetOptions() map[string]string {
 	return nil
 }
 
+// AzureFilePersistentVolumeSource is an Azure file share.
 type AzureFilePersistentVolumeSource struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	SecretName      string                 `protobuf:"bytes,1,opt,name=secretName,proto3" json:"secretName,omitempty"`
-	ShareName       string                 `protobuf:"bytes,2,opt,name=shareName,proto3" json:"shareName,omitempty"`
-	ReadOnly        bool                   `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	SecretNamespace *string                `protobuf:"bytes,4,opt,name=secretNamespace,proto3,oneof" json:"secretNamespace,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Secret with the storage account's name and key.
+	SecretName string `protobuf:"bytes,1,opt,name=secretName,proto3" json:"secretName,omitempty"`
+	// Name of the share.
+	ShareName string `protobuf:"bytes,2,opt,name=shareName,proto3" json:"shareName,omitempty"`
+	// True to forbid writing.
+	ReadOnly bool `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// Namespace of the secret. Unset: the claim's.
+	SecretNamespace *string `protobuf:"bytes,4,opt,name=secretNamespace,proto3,oneof" json:"secretNamespace,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -4035,20 +4278,31 @@ func (x *AzureFilePersistentVolumeSource) GetSecretNamespace() string {
 	return ""
 }
 
+// ScaleIOPersistentVolumeSource is a ScaleIO volume.
 type ScaleIOPersistentVolumeSource struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Gateway          string                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
-	System           string                 `protobuf:"bytes,2,opt,name=system,proto3" json:"system,omitempty"`
-	SecretRef        *SecretReference       `protobuf:"bytes,3,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
-	SslEnabled       bool                   `protobuf:"varint,4,opt,name=sslEnabled,proto3" json:"sslEnabled,omitempty"`
-	ProtectionDomain string                 `protobuf:"bytes,5,opt,name=protectionDomain,proto3" json:"protectionDomain,omitempty"`
-	StoragePool      string                 `protobuf:"bytes,6,opt,name=storagePool,proto3" json:"storagePool,omitempty"`
-	StorageMode      string                 `protobuf:"bytes,7,opt,name=storageMode,proto3" json:"storageMode,omitempty"`
-	VolumeName       string                 `protobuf:"bytes,8,opt,name=volumeName,proto3" json:"volumeName,omitempty"`
-	FsType           string                 `protobuf:"bytes,9,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	ReadOnly         bool                   `protobuf:"varint,10,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address of the ScaleIO gateway.
+	Gateway string `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	// Name of the storage system.
+	System string `protobuf:"bytes,2,opt,name=system,proto3" json:"system,omitempty"`
+	// Secret with the ScaleIO credentials.
+	SecretRef *SecretReference `protobuf:"bytes,3,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	// Whether the gateway is reached over TLS.
+	SslEnabled bool `protobuf:"varint,4,opt,name=sslEnabled,proto3" json:"sslEnabled,omitempty"`
+	// Protection domain of the storage.
+	ProtectionDomain string `protobuf:"bytes,5,opt,name=protectionDomain,proto3" json:"protectionDomain,omitempty"`
+	// Pool in the protection domain.
+	StoragePool string `protobuf:"bytes,6,opt,name=storagePool,proto3" json:"storagePool,omitempty"`
+	// ThinProvisioned (default) or ThickProvisioned.
+	StorageMode string `protobuf:"bytes,7,opt,name=storageMode,proto3" json:"storageMode,omitempty"`
+	// Name of the volume.
+	VolumeName string `protobuf:"bytes,8,opt,name=volumeName,proto3" json:"volumeName,omitempty"`
+	// File system to mount. Default: xfs.
+	FsType string `protobuf:"bytes,9,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// True to forbid writing.
+	ReadOnly      bool `protobuf:"varint,10,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ScaleIOPersistentVolumeSource) Reset() {
@@ -4151,10 +4405,13 @@ func (x *ScaleIOPersistentVolumeSource) GetReadOnly() bool {
 	return false
 }
 
+// LocalVolumeSource is a disk or directory of one node; the volume's nodeAffinity says which.
 type LocalVolumeSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	FsType        *string                `protobuf:"bytes,2,opt,name=fsType,proto3,oneof" json:"fsType,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path on the node of a directory or block device.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// File system to make on a block device that has none. Unset: found out.
+	FsType        *string `protobuf:"bytes,2,opt,name=fsType,proto3,oneof" json:"fsType,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4203,15 +4460,21 @@ func (x *LocalVolumeSource) GetFsType() string {
 	return ""
 }
 
+// StorageOSPersistentVolumeSource is a StorageOS volume.
 type StorageOSPersistentVolumeSource struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	VolumeName      string                 `protobuf:"bytes,1,opt,name=volumeName,proto3" json:"volumeName,omitempty"`
-	VolumeNamespace string                 `protobuf:"bytes,2,opt,name=volumeNamespace,proto3" json:"volumeNamespace,omitempty"`
-	FsType          string                 `protobuf:"bytes,3,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	ReadOnly        bool                   `protobuf:"varint,4,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	SecretRef       *ObjectReference       `protobuf:"bytes,5,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the volume, unique in its namespace.
+	VolumeName string `protobuf:"bytes,1,opt,name=volumeName,proto3" json:"volumeName,omitempty"`
+	// Namespace at StorageOS. Empty: the pod's.
+	VolumeNamespace string `protobuf:"bytes,2,opt,name=volumeNamespace,proto3" json:"volumeNamespace,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,3,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// True to forbid writing.
+	ReadOnly bool `protobuf:"varint,4,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// Secret with the StorageOS credentials.
+	SecretRef     *ObjectReference `protobuf:"bytes,5,opt,name=secretRef,proto3" json:"secretRef,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StorageOSPersistentVolumeSource) Reset() {
@@ -4279,20 +4542,31 @@ func (x *StorageOSPersistentVolumeSource) GetSecretRef() *ObjectReference {
 	return nil
 }
 
+// CSIPersistentVolumeSource is a volume of a CSI driver.
 type CSIPersistentVolumeSource struct {
-	state                      protoimpl.MessageState `protogen:"open.v1"`
-	Driver                     string                 `protobuf:"bytes,1,opt,name=driver,proto3" json:"driver,omitempty"`
-	VolumeHandle               string                 `protobuf:"bytes,2,opt,name=volumeHandle,proto3" json:"volumeHandle,omitempty"`
-	ReadOnly                   bool                   `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	FsType                     string                 `protobuf:"bytes,4,opt,name=fsType,proto3" json:"fsType,omitempty"`
-	VolumeAttributes           map[string]string      `protobuf:"bytes,5,rep,name=volumeAttributes,proto3" json:"volumeAttributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	ControllerPublishSecretRef *SecretReference       `protobuf:"bytes,6,opt,name=controllerPublishSecretRef,proto3" json:"controllerPublishSecretRef,omitempty"`
-	NodeStageSecretRef         *SecretReference       `protobuf:"bytes,7,opt,name=nodeStageSecretRef,proto3" json:"nodeStageSecretRef,omitempty"`
-	NodePublishSecretRef       *SecretReference       `protobuf:"bytes,8,opt,name=nodePublishSecretRef,proto3" json:"nodePublishSecretRef,omitempty"`
-	ControllerExpandSecretRef  *SecretReference       `protobuf:"bytes,9,opt,name=controllerExpandSecretRef,proto3" json:"controllerExpandSecretRef,omitempty"`
-	NodeExpandSecretRef        *SecretReference       `protobuf:"bytes,10,opt,name=nodeExpandSecretRef,proto3" json:"nodeExpandSecretRef,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the driver.
+	Driver string `protobuf:"bytes,1,opt,name=driver,proto3" json:"driver,omitempty"`
+	// The driver's ID of the volume.
+	VolumeHandle string `protobuf:"bytes,2,opt,name=volumeHandle,proto3" json:"volumeHandle,omitempty"`
+	// True to forbid writing.
+	ReadOnly bool `protobuf:"varint,3,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
+	// File system to mount: "ext4". Empty: the driver's choice.
+	FsType string `protobuf:"bytes,4,opt,name=fsType,proto3" json:"fsType,omitempty"`
+	// What the driver said about the volume when it made it; passed back to it.
+	VolumeAttributes map[string]string `protobuf:"bytes,5,rep,name=volumeAttributes,proto3" json:"volumeAttributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Secret that the driver gets when it attaches and detaches.
+	ControllerPublishSecretRef *SecretReference `protobuf:"bytes,6,opt,name=controllerPublishSecretRef,proto3" json:"controllerPublishSecretRef,omitempty"`
+	// Secret that the driver gets when it makes the volume ready on a node.
+	NodeStageSecretRef *SecretReference `protobuf:"bytes,7,opt,name=nodeStageSecretRef,proto3" json:"nodeStageSecretRef,omitempty"`
+	// Secret that the driver gets when it mounts for a pod.
+	NodePublishSecretRef *SecretReference `protobuf:"bytes,8,opt,name=nodePublishSecretRef,proto3" json:"nodePublishSecretRef,omitempty"`
+	// Secret that the driver gets when it makes the volume larger.
+	ControllerExpandSecretRef *SecretReference `protobuf:"bytes,9,opt,name=controllerExpandSecretRef,proto3" json:"controllerExpandSecretRef,omitempty"`
+	// Secret that the driver gets when it makes the file system larger.
+	NodeExpandSecretRef *SecretReference `protobuf:"bytes,10,opt,name=nodeExpandSecretRef,proto3" json:"nodeExpandSecretRef,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *CSIPersistentVolumeSource) Reset() {

@@ -22,9 +22,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// APIVersions answers GET /api: the versions of the core group.
 type APIVersions struct {
-	state                      protoimpl.MessageState       `protogen:"open.v1"`
-	Versions                   []string                     `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The versions, best first: "v1".
+	Versions []string `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
+	// Which address of the server a client of a network should use. One entry for everyone.
 	ServerAddressByClientCIDRs []*ServerAddressByClientCIDR `protobuf:"bytes,2,rep,name=serverAddressByClientCIDRs,proto3" json:"serverAddressByClientCIDRs,omitempty"`
 	unknownFields              protoimpl.UnknownFields
 	sizeCache                  protoimpl.SizeCache
@@ -74,10 +77,13 @@ func (x *APIVersions) GetServerAddressByClientCIDRs() []*ServerAddressByClientCI
 	return nil
 }
 
+// ServerAddressByClientCIDR gives clients of one network an address of the server.
 type ServerAddressByClientCIDR struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClientCIDR    string                 `protobuf:"bytes,1,opt,name=clientCIDR,proto3" json:"clientCIDR,omitempty"`
-	ServerAddress string                 `protobuf:"bytes,2,opt,name=serverAddress,proto3" json:"serverAddress,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The network that the client's own address is in: "0.0.0.0/0".
+	ClientCIDR string `protobuf:"bytes,1,opt,name=clientCIDR,proto3" json:"clientCIDR,omitempty"`
+	// Host and port to connect to.
+	ServerAddress string `protobuf:"bytes,2,opt,name=serverAddress,proto3" json:"serverAddress,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -126,9 +132,11 @@ func (x *ServerAddressByClientCIDR) GetServerAddress() string {
 	return ""
 }
 
+// APIGroupList answers GET /apis: every group but the core group.
 type APIGroupList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Groups        []*APIGroup            `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The groups.
+	Groups        []*APIGroup `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -170,11 +178,16 @@ func (x *APIGroupList) GetGroups() []*APIGroup {
 	return nil
 }
 
+// APIGroup names the versions of one API group.
 type APIGroup struct {
-	state                      protoimpl.MessageState       `protogen:"open.v1"`
-	Name                       string                       `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Versions                   []*GroupVersionForDiscovery  `protobuf:"bytes,2,rep,name=versions,proto3" json:"versions,omitempty"`
-	PreferredVersion           *GroupVersionForDiscovery    `protobuf:"bytes,3,opt,name=preferredVersion,proto3" json:"preferredVersion,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the group: "apps".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The versions served, best first.
+	Versions []*GroupVersionForDiscovery `protobuf:"bytes,2,rep,name=versions,proto3" json:"versions,omitempty"`
+	// The version that a client without a wish of its own should use.
+	PreferredVersion *GroupVersionForDiscovery `protobuf:"bytes,3,opt,name=preferredVersion,proto3" json:"preferredVersion,omitempty"`
+	// Which address of the server a client of a network should use. Unset: the one it is using.
 	ServerAddressByClientCIDRs []*ServerAddressByClientCIDR `protobuf:"bytes,4,rep,name=serverAddressByClientCIDRs,proto3" json:"serverAddressByClientCIDRs,omitempty"`
 	unknownFields              protoimpl.UnknownFields
 	sizeCache                  protoimpl.SizeCache
@@ -238,10 +251,13 @@ func (x *APIGroup) GetServerAddressByClientCIDRs() []*ServerAddressByClientCIDR 
 	return nil
 }
 
+// GroupVersionForDiscovery names a version of a group.
 type GroupVersionForDiscovery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	GroupVersion  string                 `protobuf:"bytes,1,opt,name=groupVersion,proto3" json:"groupVersion,omitempty"`
-	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Group and version as they stand in apiVersion: "apps/v1".
+	GroupVersion string `protobuf:"bytes,1,opt,name=groupVersion,proto3" json:"groupVersion,omitempty"`
+	// The version alone: "v1".
+	Version       string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -290,10 +306,13 @@ func (x *GroupVersionForDiscovery) GetVersion() string {
 	return ""
 }
 
+// APIResourceList answers GET /apis/<group>/<version>: the resources of one version.
 type APIResourceList struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	GroupVersion  string                 `protobuf:"bytes,1,opt,name=groupVersion,proto3" json:"groupVersion,omitempty"`
-	Resources     []*APIResource         `protobuf:"bytes,2,rep,name=resources,proto3" json:"resources,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Group and version of the list: "apps/v1".
+	GroupVersion string `protobuf:"bytes,1,opt,name=groupVersion,proto3" json:"groupVersion,omitempty"`
+	// The resources, and their subresources as "pods/log".
+	Resources     []*APIResource `protobuf:"bytes,2,rep,name=resources,proto3" json:"resources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -342,18 +361,29 @@ func (x *APIResourceList) GetResources() []*APIResource {
 	return nil
 }
 
+// APIResource says how one resource or subresource can be used.
 type APIResource struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Name               string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	SingularName       string                 `protobuf:"bytes,6,opt,name=singularName,proto3" json:"singularName,omitempty"`
-	Namespaced         bool                   `protobuf:"varint,2,opt,name=namespaced,proto3" json:"namespaced,omitempty"`
-	Group              string                 `protobuf:"bytes,8,opt,name=group,proto3" json:"group,omitempty"`
-	Version            string                 `protobuf:"bytes,9,opt,name=version,proto3" json:"version,omitempty"`
-	Kind               string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	Verbs              *Verbs                 `protobuf:"bytes,4,opt,name=verbs,proto3" json:"verbs,omitempty"`
-	ShortNames         []string               `protobuf:"bytes,5,rep,name=shortNames,proto3" json:"shortNames,omitempty"`
-	Categories         []string               `protobuf:"bytes,7,rep,name=categories,proto3" json:"categories,omitempty"`
-	StorageVersionHash string                 `protobuf:"bytes,10,opt,name=storageVersionHash,proto3" json:"storageVersionHash,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lower-case plural, followed by the subresource where it is one: "pods", "pods/log".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Lower-case singular: "pod". Empty for subresources.
+	SingularName string `protobuf:"bytes,6,opt,name=singularName,proto3" json:"singularName,omitempty"`
+	// True where objects live in a namespace.
+	Namespaced bool `protobuf:"varint,2,opt,name=namespaced,proto3" json:"namespaced,omitempty"`
+	// Group of the kind where it is not the list's, as for scale.
+	Group string `protobuf:"bytes,8,opt,name=group,proto3" json:"group,omitempty"`
+	// Version of the kind where it is not the list's.
+	Version string `protobuf:"bytes,9,opt,name=version,proto3" json:"version,omitempty"`
+	// The kind that requests and answers hold: "Pod".
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// What can be done: get, list, watch, create, update, patch, delete, deletecollection.
+	Verbs *Verbs `protobuf:"bytes,4,opt,name=verbs,proto3" json:"verbs,omitempty"`
+	// Abbreviations for command lines: "po".
+	ShortNames []string `protobuf:"bytes,5,rep,name=shortNames,proto3" json:"shortNames,omitempty"`
+	// Groups of kinds for command lines: "all".
+	Categories []string `protobuf:"bytes,7,rep,name=categories,proto3" json:"categories,omitempty"`
+	// Opaque; changes when the form in which objects are stored does.
+	StorageVersionHash string `protobuf:"bytes,10,opt,name=storageVersionHash,proto3" json:"storageVersionHash,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -458,9 +488,11 @@ func (x *APIResource) GetStorageVersionHash() string {
 	return ""
 }
 
+// Verbs is a list of verbs, written as a plain array.
 type Verbs struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Items         []string               `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The verbs.
+	Items         []string `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -22,9 +22,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// PartialObjectMetadata is an object of any kind cut down to its metadata, for clients that need no more.
 type PartialObjectMetadata struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *ObjectMeta            `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The object's metadata.
+	Metadata      *ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -121,10 +123,13 @@ func (x *PartialObjectMetadataList) GetItems() []*PartialObjectMetadata {
 	return nil
 }
 
+// WatchEvent is one line of a watch over REST.
 type WatchEvent struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Object        *RawExtension          `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ADDED, MODIFIED, DELETED, BOOKMARK (only the resource version is news) or ERROR.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The object after the change; before it for DELETED; a Status for ERROR.
+	Object        *RawExtension `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

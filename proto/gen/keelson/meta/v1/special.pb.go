@@ -385,14 +385,17 @@ func (x *FieldsV1) GetRaw() []byte {
 
 // Unknown is Kubernetes' envelope: what stands after the magic bytes "k8s\0" in etcd and in protobuf bodies.
 type Unknown struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	TypeMeta *TypeMeta              `protobuf:"bytes,1,opt,name=typeMeta,proto3" json:"typeMeta,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Kind and version of the object.
+	TypeMeta *TypeMeta `protobuf:"bytes,1,opt,name=typeMeta,proto3" json:"typeMeta,omitempty"`
 	// The object.
-	Raw             []byte `protobuf:"bytes,2,opt,name=raw,proto3" json:"raw,omitempty"`
+	Raw []byte `protobuf:"bytes,2,opt,name=raw,proto3" json:"raw,omitempty"`
+	// How raw is compressed. Empty: not at all.
 	ContentEncoding string `protobuf:"bytes,3,opt,name=contentEncoding,proto3" json:"contentEncoding,omitempty"`
-	ContentType     string `protobuf:"bytes,4,opt,name=contentType,proto3" json:"contentType,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Media type of raw. Empty: protobuf.
+	ContentType   string `protobuf:"bytes,4,opt,name=contentType,proto3" json:"contentType,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Unknown) Reset() {
@@ -455,9 +458,11 @@ func (x *Unknown) GetContentType() string {
 
 // TypeMeta names the kind of an enveloped object.
 type TypeMeta struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApiVersion    string                 `protobuf:"bytes,1,opt,name=apiVersion,proto3" json:"apiVersion,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Group and version: "apps/v1", "v1".
+	ApiVersion string `protobuf:"bytes,1,opt,name=apiVersion,proto3" json:"apiVersion,omitempty"`
+	// The kind: "Pod".
+	Kind          string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

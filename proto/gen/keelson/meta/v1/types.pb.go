@@ -388,15 +388,21 @@ func (x *ManagedFieldsEntry) GetSubresource() string {
 	return ""
 }
 
+// ListMeta is what every list has.
 type ListMeta struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	SelfLink           string                 `protobuf:"bytes,1,opt,name=selfLink,proto3" json:"selfLink,omitempty"`
-	ResourceVersion    string                 `protobuf:"bytes,2,opt,name=resourceVersion,proto3" json:"resourceVersion,omitempty"`
-	Continue           string                 `protobuf:"bytes,3,opt,name=continue,proto3" json:"continue,omitempty"`
-	RemainingItemCount *int64                 `protobuf:"varint,4,opt,name=remainingItemCount,proto3,oneof" json:"remainingItemCount,omitempty"`
-	ShardInfo          *ShardInfo             `protobuf:"bytes,5,opt,name=shardInfo,proto3" json:"shardInfo,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Not used any more; always empty.
+	SelfLink string `protobuf:"bytes,1,opt,name=selfLink,proto3" json:"selfLink,omitempty"`
+	// Revision that the list shows, and that a watch can start from.
+	ResourceVersion string `protobuf:"bytes,2,opt,name=resourceVersion,proto3" json:"resourceVersion,omitempty"`
+	// Opaque token: a list with the same parameters and this token gives the next page. Empty on the last page.
+	Continue string `protobuf:"bytes,3,opt,name=continue,proto3" json:"continue,omitempty"`
+	// How many objects follow this page. Unset on the last page and where it is not known, as with selectors.
+	RemainingItemCount *int64 `protobuf:"varint,4,opt,name=remainingItemCount,proto3,oneof" json:"remainingItemCount,omitempty"`
+	// Which part of the objects the list covers. Unset: all of them.
+	ShardInfo     *ShardInfo `protobuf:"bytes,5,opt,name=shardInfo,proto3" json:"shardInfo,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListMeta) Reset() {
@@ -464,9 +470,11 @@ func (x *ListMeta) GetShardInfo() *ShardInfo {
 	return nil
 }
 
+// ShardInfo says that a list covers only a part of the objects.
 type ShardInfo struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Selector      string                 `protobuf:"bytes,1,opt,name=selector,proto3" json:"selector,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The part that was asked for.
+	Selector      string `protobuf:"bytes,1,opt,name=selector,proto3" json:"selector,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -719,14 +727,21 @@ func (x *Condition) GetMessage() string {
 	return ""
 }
 
+// Status is the answer where a request has no object to return: an error, or the success of a deletion.
 type Status struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *ListMeta              `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Status        string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
-	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	Details       *StatusDetails         `protobuf:"bytes,5,opt,name=details,proto3" json:"details,omitempty"`
-	Code          int32                  `protobuf:"varint,6,opt,name=code,proto3" json:"code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Metadata of a list; rarely used.
+	Metadata *ListMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// "Success" or "Failure".
+	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	// What happened, for people.
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Why it failed, for programs: "NotFound", "Conflict", "Invalid". Empty: nothing more is known than the code.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What the reason speaks of.
+	Details *StatusDetails `protobuf:"bytes,5,opt,name=details,proto3" json:"details,omitempty"`
+	// The HTTP status code that fits.
+	Code          int32 `protobuf:"varint,6,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -803,14 +818,21 @@ func (x *Status) GetCode() int32 {
 	return 0
 }
 
+// StatusDetails says more about a failure.
 type StatusDetails struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Name              string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Group             string                 `protobuf:"bytes,2,opt,name=group,proto3" json:"group,omitempty"`
-	Kind              string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	Uid               string                 `protobuf:"bytes,6,opt,name=uid,proto3" json:"uid,omitempty"`
-	Causes            []*StatusCause         `protobuf:"bytes,4,rep,name=causes,proto3" json:"causes,omitempty"`
-	RetryAfterSeconds int32                  `protobuf:"varint,5,opt,name=retryAfterSeconds,proto3" json:"retryAfterSeconds,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the object that the request was about.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// API group of the object.
+	Group string `protobuf:"bytes,2,opt,name=group,proto3" json:"group,omitempty"`
+	// Kind of the object, or its resource.
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// UID of the object, where there is just one.
+	Uid string `protobuf:"bytes,6,opt,name=uid,proto3" json:"uid,omitempty"`
+	// The single causes, such as every invalid field.
+	Causes []*StatusCause `protobuf:"bytes,4,rep,name=causes,proto3" json:"causes,omitempty"`
+	// Seconds to wait before the request is tried again. 0: no advice.
+	RetryAfterSeconds int32 `protobuf:"varint,5,opt,name=retryAfterSeconds,proto3" json:"retryAfterSeconds,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -887,11 +909,15 @@ func (x *StatusDetails) GetRetryAfterSeconds() int32 {
 	return 0
 }
 
+// StatusCause is one of the causes of a failure.
 type StatusCause struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	Field         string                 `protobuf:"bytes,3,opt,name=field,proto3" json:"field,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The cause, for programs: "FieldValueRequired".
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The cause, for people.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// Path of the field in the object's JSON, as "spec.ports[0].port".
+	Field         string `protobuf:"bytes,3,opt,name=field,proto3" json:"field,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -947,14 +973,23 @@ func (x *StatusCause) GetField() string {
 	return ""
 }
 
+// DeleteOptions says how to delete.
 type DeleteOptions struct {
-	state                                            protoimpl.MessageState `protogen:"open.v1"`
-	GracePeriodSeconds                               *int64                 `protobuf:"varint,1,opt,name=gracePeriodSeconds,proto3,oneof" json:"gracePeriodSeconds,omitempty"`
-	Preconditions                                    *Preconditions         `protobuf:"bytes,2,opt,name=preconditions,proto3" json:"preconditions,omitempty"`
-	OrphanDependents                                 *bool                  `protobuf:"varint,3,opt,name=orphanDependents,proto3,oneof" json:"orphanDependents,omitempty"`
-	PropagationPolicy                                *string                `protobuf:"bytes,4,opt,name=propagationPolicy,proto3,oneof" json:"propagationPolicy,omitempty"`
-	DryRun                                           []string               `protobuf:"bytes,5,rep,name=dryRun,proto3" json:"dryRun,omitempty"`
-	IgnoreStoreReadErrorWithClusterBreakingPotential *bool                  `protobuf:"varint,6,opt,name=ignoreStoreReadErrorWithClusterBreakingPotential,proto3,oneof" json:"ignoreStoreReadErrorWithClusterBreakingPotential,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Seconds that the object may take to end; 0 deletes it at once. Unset: what the object asks for, or its kind's
+	// default.
+	GracePeriodSeconds *int64 `protobuf:"varint,1,opt,name=gracePeriodSeconds,proto3,oneof" json:"gracePeriodSeconds,omitempty"`
+	// What must be so for the deletion to happen; otherwise it is refused with a conflict.
+	Preconditions *Preconditions `protobuf:"bytes,2,opt,name=preconditions,proto3" json:"preconditions,omitempty"`
+	// The older form of propagationPolicy: true is Orphan, false is Background. Set at most one of them.
+	OrphanDependents *bool `protobuf:"varint,3,opt,name=orphanDependents,proto3,oneof" json:"orphanDependents,omitempty"`
+	// What becomes of owned objects: Orphan keeps them, Background deletes them afterwards, Foreground before the owner.
+	// Unset: the kind's default.
+	PropagationPolicy *string `protobuf:"bytes,4,opt,name=propagationPolicy,proto3,oneof" json:"propagationPolicy,omitempty"`
+	// "All" checks and answers without writing.
+	DryRun []string `protobuf:"bytes,5,rep,name=dryRun,proto3" json:"dryRun,omitempty"`
+	// Deletes an object that the server can no longer read, skipping finalizers and all other care.
+	IgnoreStoreReadErrorWithClusterBreakingPotential *bool `protobuf:"varint,6,opt,name=ignoreStoreReadErrorWithClusterBreakingPotential,proto3,oneof" json:"ignoreStoreReadErrorWithClusterBreakingPotential,omitempty"`
 	unknownFields                                    protoimpl.UnknownFields
 	sizeCache                                        protoimpl.SizeCache
 }
@@ -1031,10 +1066,13 @@ func (x *DeleteOptions) GetIgnoreStoreReadErrorWithClusterBreakingPotential() bo
 	return false
 }
 
+// Preconditions guard a deletion against hitting something else than was meant.
 type Preconditions struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Uid             *string                `protobuf:"bytes,1,opt,name=uid,proto3,oneof" json:"uid,omitempty"`
-	ResourceVersion *string                `protobuf:"bytes,2,opt,name=resourceVersion,proto3,oneof" json:"resourceVersion,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The UID that the object must have.
+	Uid *string `protobuf:"bytes,1,opt,name=uid,proto3,oneof" json:"uid,omitempty"`
+	// The resource version that the object must have.
+	ResourceVersion *string `protobuf:"bytes,2,opt,name=resourceVersion,proto3,oneof" json:"resourceVersion,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1083,21 +1121,33 @@ func (x *Preconditions) GetResourceVersion() string {
 	return ""
 }
 
+// ListOptions are the query parameters of lists and watches.
 type ListOptions struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	LabelSelector        string                 `protobuf:"bytes,1,opt,name=labelSelector,proto3" json:"labelSelector,omitempty"`
-	FieldSelector        string                 `protobuf:"bytes,2,opt,name=fieldSelector,proto3" json:"fieldSelector,omitempty"`
-	Watch                bool                   `protobuf:"varint,3,opt,name=watch,proto3" json:"watch,omitempty"`
-	AllowWatchBookmarks  bool                   `protobuf:"varint,9,opt,name=allowWatchBookmarks,proto3" json:"allowWatchBookmarks,omitempty"`
-	ResourceVersion      string                 `protobuf:"bytes,4,opt,name=resourceVersion,proto3" json:"resourceVersion,omitempty"`
-	ResourceVersionMatch string                 `protobuf:"bytes,10,opt,name=resourceVersionMatch,proto3" json:"resourceVersionMatch,omitempty"`
-	TimeoutSeconds       *int64                 `protobuf:"varint,5,opt,name=timeoutSeconds,proto3,oneof" json:"timeoutSeconds,omitempty"`
-	Limit                int64                  `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`
-	Continue             string                 `protobuf:"bytes,8,opt,name=continue,proto3" json:"continue,omitempty"`
-	SendInitialEvents    *bool                  `protobuf:"varint,11,opt,name=sendInitialEvents,proto3,oneof" json:"sendInitialEvents,omitempty"`
-	ShardSelector        string                 `protobuf:"bytes,15,opt,name=shardSelector,proto3" json:"shardSelector,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only objects whose labels match: "app=web,tier!=db". Empty: all.
+	LabelSelector string `protobuf:"bytes,1,opt,name=labelSelector,proto3" json:"labelSelector,omitempty"`
+	// Only objects whose fields match: "spec.nodeName=n1". Empty: all.
+	FieldSelector string `protobuf:"bytes,2,opt,name=fieldSelector,proto3" json:"fieldSelector,omitempty"`
+	// True turns the list into a watch: changes after resourceVersion, as they come.
+	Watch bool `protobuf:"varint,3,opt,name=watch,proto3" json:"watch,omitempty"`
+	// Lets the server send BOOKMARK events, which only bring a newer resource version.
+	AllowWatchBookmarks bool `protobuf:"varint,9,opt,name=allowWatchBookmarks,proto3" json:"allowWatchBookmarks,omitempty"`
+	// For a watch, the revision to start after. For a list, how old the answer may be: empty is the newest, "0" any.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resourceVersion,proto3" json:"resourceVersion,omitempty"`
+	// How resourceVersion of a list is meant: Exact, or NotOlderThan.
+	ResourceVersionMatch string `protobuf:"bytes,10,opt,name=resourceVersionMatch,proto3" json:"resourceVersionMatch,omitempty"`
+	// Seconds after which the server ends the request. Unset: its own limit.
+	TimeoutSeconds *int64 `protobuf:"varint,5,opt,name=timeoutSeconds,proto3,oneof" json:"timeoutSeconds,omitempty"`
+	// Largest number of objects in the answer. 0: no limit.
+	Limit int64 `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`
+	// The token of the page before.
+	Continue string `protobuf:"bytes,8,opt,name=continue,proto3" json:"continue,omitempty"`
+	// Starts a watch with the present objects as ADDED events, ended by a BOOKMARK that is marked as such.
+	SendInitialEvents *bool `protobuf:"varint,11,opt,name=sendInitialEvents,proto3,oneof" json:"sendInitialEvents,omitempty"`
+	// Only the objects of one part of all. Empty: all.
+	ShardSelector string `protobuf:"bytes,15,opt,name=shardSelector,proto3" json:"shardSelector,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListOptions) Reset() {
@@ -1207,9 +1257,11 @@ func (x *ListOptions) GetShardSelector() string {
 	return ""
 }
 
+// GetOptions are the query parameters of reading one object.
 type GetOptions struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	ResourceVersion string                 `protobuf:"bytes,1,opt,name=resourceVersion,proto3" json:"resourceVersion,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How old the answer may be: empty is the newest state, "0" any.
+	ResourceVersion string `protobuf:"bytes,1,opt,name=resourceVersion,proto3" json:"resourceVersion,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1251,11 +1303,15 @@ func (x *GetOptions) GetResourceVersion() string {
 	return ""
 }
 
+// CreateOptions are the query parameters of creating an object.
 type CreateOptions struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	DryRun          []string               `protobuf:"bytes,1,rep,name=dryRun,proto3" json:"dryRun,omitempty"`
-	FieldManager    string                 `protobuf:"bytes,3,opt,name=fieldManager,proto3" json:"fieldManager,omitempty"`
-	FieldValidation string                 `protobuf:"bytes,4,opt,name=fieldValidation,proto3" json:"fieldValidation,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "All" checks and answers without writing.
+	DryRun []string `protobuf:"bytes,1,rep,name=dryRun,proto3" json:"dryRun,omitempty"`
+	// Name under which managedFields records the fields. Empty: what the user agent starts with.
+	FieldManager string `protobuf:"bytes,3,opt,name=fieldManager,proto3" json:"fieldManager,omitempty"`
+	// What unknown and duplicate fields lead to: Ignore, Warn (default) or Strict, which refuses the request.
+	FieldValidation string `protobuf:"bytes,4,opt,name=fieldValidation,proto3" json:"fieldValidation,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1311,11 +1367,15 @@ func (x *CreateOptions) GetFieldValidation() string {
 	return ""
 }
 
+// UpdateOptions are the query parameters of replacing an object.
 type UpdateOptions struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	DryRun          []string               `protobuf:"bytes,1,rep,name=dryRun,proto3" json:"dryRun,omitempty"`
-	FieldManager    string                 `protobuf:"bytes,2,opt,name=fieldManager,proto3" json:"fieldManager,omitempty"`
-	FieldValidation string                 `protobuf:"bytes,3,opt,name=fieldValidation,proto3" json:"fieldValidation,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "All" checks and answers without writing.
+	DryRun []string `protobuf:"bytes,1,rep,name=dryRun,proto3" json:"dryRun,omitempty"`
+	// Name under which managedFields records the fields. Empty: what the user agent starts with.
+	FieldManager string `protobuf:"bytes,2,opt,name=fieldManager,proto3" json:"fieldManager,omitempty"`
+	// What unknown and duplicate fields lead to: Ignore, Warn (default) or Strict, which refuses the request.
+	FieldValidation string `protobuf:"bytes,3,opt,name=fieldValidation,proto3" json:"fieldValidation,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1371,12 +1431,17 @@ func (x *UpdateOptions) GetFieldValidation() string {
 	return ""
 }
 
+// PatchOptions are the query parameters of patching an object.
 type PatchOptions struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	DryRun          []string               `protobuf:"bytes,1,rep,name=dryRun,proto3" json:"dryRun,omitempty"`
-	Force           *bool                  `protobuf:"varint,2,opt,name=force,proto3,oneof" json:"force,omitempty"`
-	FieldManager    string                 `protobuf:"bytes,3,opt,name=fieldManager,proto3" json:"fieldManager,omitempty"`
-	FieldValidation string                 `protobuf:"bytes,4,opt,name=fieldValidation,proto3" json:"fieldValidation,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "All" checks and answers without writing.
+	DryRun []string `protobuf:"bytes,1,rep,name=dryRun,proto3" json:"dryRun,omitempty"`
+	// For apply only: takes fields over from other managers instead of failing with a conflict.
+	Force *bool `protobuf:"varint,2,opt,name=force,proto3,oneof" json:"force,omitempty"`
+	// Name under which managedFields records the fields. Required for apply.
+	FieldManager string `protobuf:"bytes,3,opt,name=fieldManager,proto3" json:"fieldManager,omitempty"`
+	// What unknown and duplicate fields lead to: Ignore, Warn (default) or Strict, which refuses the request.
+	FieldValidation string `protobuf:"bytes,4,opt,name=fieldValidation,proto3" json:"fieldValidation,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1439,11 +1504,15 @@ func (x *PatchOptions) GetFieldValidation() string {
 	return ""
 }
 
+// GroupVersionKind names a kind in one version.
 type GroupVersionKind struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Group         string                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
-	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
-	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// API group; empty for the core group.
+	Group string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	// Version: "v1".
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// The kind: "Pod".
+	Kind          string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1499,11 +1568,15 @@ func (x *GroupVersionKind) GetKind() string {
 	return ""
 }
 
+// GroupVersionResource names a resource in one version.
 type GroupVersionResource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Group         string                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
-	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
-	Resource      string                 `protobuf:"bytes,3,opt,name=resource,proto3" json:"resource,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// API group; empty for the core group.
+	Group string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	// Version: "v1".
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Lower-case plural: "pods".
+	Resource      string `protobuf:"bytes,3,opt,name=resource,proto3" json:"resource,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,6 +23,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A PodDisruptionBudget bounds how many pods of a set may be missing at once by evictions. Failures are not prevented,
+// but count.
 type PodDisruptionBudget struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,12 +88,18 @@ func (x *PodDisruptionBudget) GetStatus() *PodDisruptionBudgetStatus {
 	return nil
 }
 
+// PodDisruptionBudgetSpec names the pods and the bound. At most one of minAvailable and maxUnavailable is set.
 type PodDisruptionBudgetSpec struct {
-	state                      protoimpl.MessageState `protogen:"open.v1"`
-	MinAvailable               *v1.IntOrString        `protobuf:"bytes,1,opt,name=minAvailable,proto3" json:"minAvailable,omitempty"`
-	Selector                   *v1.LabelSelector      `protobuf:"bytes,2,opt,name=selector,proto3" json:"selector,omitempty"`
-	MaxUnavailable             *v1.IntOrString        `protobuf:"bytes,3,opt,name=maxUnavailable,proto3" json:"maxUnavailable,omitempty"`
-	UnhealthyPodEvictionPolicy *string                `protobuf:"bytes,4,opt,name=unhealthyPodEvictionPolicy,proto3,oneof" json:"unhealthyPodEvictionPolicy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pods that must be healthy after an eviction, as a number or as a percentage of those expected.
+	MinAvailable *v1.IntOrString `protobuf:"bytes,1,opt,name=minAvailable,proto3" json:"minAvailable,omitempty"`
+	// Labels of the pods. Empty but set: all pods of the namespace; unset: none.
+	Selector *v1.LabelSelector `protobuf:"bytes,2,opt,name=selector,proto3" json:"selector,omitempty"`
+	// Pods that may be missing after an eviction, as a number or as a percentage of those expected.
+	MaxUnavailable *v1.IntOrString `protobuf:"bytes,3,opt,name=maxUnavailable,proto3" json:"maxUnavailable,omitempty"`
+	// Whether running pods that are not ready may be evicted: IfHealthyBudget (default) only while enough others are
+	// healthy, AlwaysAllow always.
+	UnhealthyPodEvictionPolicy *string `protobuf:"bytes,4,opt,name=unhealthyPodEvictionPolicy,proto3,oneof" json:"unhealthyPodEvictionPolicy,omitempty"`
 	unknownFields              protoimpl.UnknownFields
 	sizeCache                  protoimpl.SizeCache
 }
@@ -154,17 +162,25 @@ func (x *PodDisruptionBudgetSpec) GetUnhealthyPodEvictionPolicy() string {
 	return ""
 }
 
+// PodDisruptionBudgetStatus is how many pods may be evicted now.
 type PodDisruptionBudgetStatus struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	ObservedGeneration int64                  `protobuf:"varint,1,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
-	DisruptedPods      map[string]*v1.Time    `protobuf:"bytes,2,rep,name=disruptedPods,proto3" json:"disruptedPods,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	DisruptionsAllowed int32                  `protobuf:"varint,3,opt,name=disruptionsAllowed,proto3" json:"disruptionsAllowed,omitempty"`
-	CurrentHealthy     int32                  `protobuf:"varint,4,opt,name=currentHealthy,proto3" json:"currentHealthy,omitempty"`
-	DesiredHealthy     int32                  `protobuf:"varint,5,opt,name=desiredHealthy,proto3" json:"desiredHealthy,omitempty"`
-	ExpectedPods       int32                  `protobuf:"varint,6,opt,name=expectedPods,proto3" json:"expectedPods,omitempty"`
-	Conditions         []*v1.Condition        `protobuf:"bytes,7,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// metadata.generation that the status speaks of; evictions wait until it is the newest.
+	ObservedGeneration int64 `protobuf:"varint,1,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
+	// Pods whose eviction was allowed but that are not seen to go yet, with the time of it. Kept for two minutes at most.
+	DisruptedPods map[string]*v1.Time `protobuf:"bytes,2,rep,name=disruptedPods,proto3" json:"disruptedPods,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How many evictions are allowed now.
+	DisruptionsAllowed int32 `protobuf:"varint,3,opt,name=disruptionsAllowed,proto3" json:"disruptionsAllowed,omitempty"`
+	// Pods that are healthy now.
+	CurrentHealthy int32 `protobuf:"varint,4,opt,name=currentHealthy,proto3" json:"currentHealthy,omitempty"`
+	// Pods that must be healthy.
+	DesiredHealthy int32 `protobuf:"varint,5,opt,name=desiredHealthy,proto3" json:"desiredHealthy,omitempty"`
+	// Pods that there should be, as their controllers say.
+	ExpectedPods int32 `protobuf:"varint,6,opt,name=expectedPods,proto3" json:"expectedPods,omitempty"`
+	// Facts about the budget: DisruptionAllowed.
+	Conditions    []*v1.Condition `protobuf:"bytes,7,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PodDisruptionBudgetStatus) Reset() {
