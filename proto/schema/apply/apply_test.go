@@ -310,3 +310,27 @@ func BenchmarkTrackStatus(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkApply(b *testing.B) {
+	k := kind(b)
+	d, err := applyTo(b, nil, manifest, "kubectl", false, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	tree, err := codec.ToTree(d)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct{ name, config string }{{"no-op", manifest}, {"change", strings.Replace(manifest, "x:1", "x:2", 1)}} {
+		config := treeOf(b, c.config)
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Apply(Request{Kind: k, Live: tree, Managed: d.Metadata.ManagedFields, Config: config,
+					Writer: Writer{Manager: "kubectl", Now: at(1)}}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
