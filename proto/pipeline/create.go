@@ -173,13 +173,22 @@ func (r *request) createOnce(ctx context.Context, obj Object, manage func(Object
 		if err != nil {
 			return nil, err
 		}
-		stored := false
-		defer func() { done(stored) }()
 		it, err := r.insert(ctx, obj)
-		stored = err == nil
+		settle(done, err)
 		return it, err
 	}
 	return r.insert(ctx, obj)
+}
+
+// settle ends a reservation by the outcome of the write. Where that is not known, because the store did not answer in
+// time, nothing is given up: the object may be there. The reservations' own repair settles it later.
+func settle(done func(stored bool), err error) {
+	switch {
+	case err == nil:
+		done(true)
+	case errors.Is(err, store.ErrExists), errors.Is(err, store.ErrTooLarge), errors.As(err, new(*staleError)), errors.As(err, new(*apierrors.StatusError)):
+		done(false)
+	}
 }
 
 // insert writes a new object to the store, or in a dry run looks whether it could.

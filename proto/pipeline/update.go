@@ -255,10 +255,8 @@ func (r *request) updateOnce(ctx context.Context, cur *Item, c change) (*Item, b
 		if err != nil {
 			return nil, false, err
 		}
-		stored := false
-		defer func() { done(stored) }()
 		it, err := r.replace(ctx, cur, obj)
-		stored = err == nil
+		settle(done, err)
 		return it, false, err
 	}
 	it, err := r.write(ctx, cur, raw, stored)

@@ -56,7 +56,8 @@ type Hooks struct {
 	// PrepareStatus does so for an update of the status; all but metadata and status has been taken from old.
 	PrepareStatus func(ctx context.Context, obj, old Object)
 	// Reserve acquires what the object needs exclusively (addresses, ports), after validation and before the store. It
-	// may change obj. The returned release is called with false where the write failed, with true once it is done.
+	// may change obj. The returned function is called with true once the write is done, with false where it failed, and not at all
+	// where nobody knows.
 	Reserve func(ctx context.Context, obj, old Object, dryRun bool) (done func(stored bool), err error)
 	// Grace returns how many seconds a deletion gives the object, from what was asked for; nil means that the kind
 	// has no graceful deletion.

@@ -3,6 +3,7 @@ package watchcache
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -28,6 +29,7 @@ type Collection struct {
 	kept     keeper
 	recent   ring
 	watchers registry
+	cutOff   atomic.Int64
 }
 
 // loading gathers a collection's initial state.

@@ -6,6 +6,8 @@ type registry struct {
 	general map[*Watcher]struct{}
 	// byValue: field path -> value -> watchers.
 	byValue map[string]map[string]map[*Watcher]struct{}
+	// count is how many watchers there are.
+	count int
 }
 
 func newRegistry() registry {
@@ -13,6 +15,7 @@ func newRegistry() registry {
 }
 
 func (r *registry) add(w *Watcher) {
+	r.count++
 	if w.o.Field == "" {
 		r.general[w] = struct{}{}
 		return
@@ -29,6 +32,11 @@ func (r *registry) add(w *Watcher) {
 }
 
 func (r *registry) remove(w *Watcher) {
+	if w.removed {
+		return
+	}
+	w.removed = true
+	r.count--
 	if w.o.Field == "" {
 		delete(r.general, w)
 		return

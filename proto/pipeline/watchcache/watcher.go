@@ -56,6 +56,8 @@ type Watcher struct {
 	c     *Collection
 	o     Options
 	asked atomic.Bool
+	// removed from the collection's watchers; under the collection's lock.
+	removed bool
 
 	// initial state not delivered yet; used by Next only.
 	snapshot *Snapshot
@@ -117,6 +119,7 @@ func (w *Watcher) push(e Event) {
 	}
 	if len(w.queue) >= w.c.cache.cfg.Buffer {
 		w.err, w.queue = ErrTooSlow, nil
+		w.c.cutOff.Add(1)
 	} else {
 		w.queue = append(w.queue, e)
 	}
