@@ -71,6 +71,16 @@ func (s *Server) hasSubresource(k *schema.Kind, sub string) bool {
 	return ok
 }
 
+// Serves tells whether the pipeline answers requests for a subresource: a kind's schema names those of Kubernetes, also
+// where their behaviour does not exist yet or lives elsewhere.
+func (s *Server) Serves(k *schema.Kind, sub string) bool {
+	if sub == "status" {
+		return k.HasStatus()
+	}
+	_, ok := s.handlers[handlerKey{k.Group, k.Plural, sub}]
+	return ok
+}
+
 // options takes over what the client said about a write.
 func (r *request) options(o *resourcev1.WriteOptions) error {
 	r.dryRun, r.manager = o.GetDryRun(), o.GetFieldManager()

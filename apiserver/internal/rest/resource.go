@@ -79,7 +79,7 @@ func (c *call) find() error {
 		return unknown
 	}
 	if c.info.Subresource != "" {
-		if c.sub, ok = k.Subresource(c.info.Subresource); !ok {
+		if c.sub, ok = k.Subresource(c.info.Subresource); !ok || !c.s.serves(k, c.sub.Name) {
 			return unknown
 		}
 		if !slices.Contains(c.sub.Verbs, c.info.Verb) {
@@ -161,7 +161,7 @@ func (c *call) selection() *resourcev1.Selection {
 }
 
 func (c *call) get() error {
-	out, err := respond.New(c.w, c.r, c.want(c.info.Subresource == ""))
+	out, err := respond.New(c.w, c.r, c.want(true))
 	if err != nil {
 		return err
 	}
@@ -179,7 +179,7 @@ func (c *call) object(out *respond.Writer, code int, it *pipeline.Item) error {
 		if err != nil {
 			return err
 		}
-		return out.Table(code, c.kind, []*pipeline.Item{it}, nil, include)
+		return out.Table(code, it.Kind, []*pipeline.Item{it}, nil, include)
 	}
 	return out.Item(code, it)
 }
@@ -280,7 +280,7 @@ func (c *call) manager(o *resourcev1.WriteOptions) *resourcev1.WriteOptions {
 }
 
 func (c *call) create() error {
-	out, err := respond.New(c.w, c.r, c.want(c.info.Subresource == ""))
+	out, err := respond.New(c.w, c.r, c.want(true))
 	if err != nil {
 		return err
 	}
@@ -300,7 +300,7 @@ func (c *call) create() error {
 }
 
 func (c *call) update() error {
-	out, err := respond.New(c.w, c.r, c.want(c.info.Subresource == ""))
+	out, err := respond.New(c.w, c.r, c.want(true))
 	if err != nil {
 		return err
 	}
@@ -343,7 +343,7 @@ func (c *call) patch() error {
 	if !ok || (typ == resourcev1.PatchType_PATCH_TYPE_STRATEGIC_MERGE && c.kind.Descriptor == nil) {
 		return apierrors.NewUnsupportedMediaType(patchNames)
 	}
-	out, err := respond.New(c.w, c.r, c.want(c.info.Subresource == ""))
+	out, err := respond.New(c.w, c.r, c.want(true))
 	if err != nil {
 		return err
 	}

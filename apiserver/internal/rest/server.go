@@ -92,7 +92,8 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Health == nil {
 		cfg.Health = health.New(nil)
 	}
-	s := &Server{cfg: cfg, discovery: discovery.New(cfg.Registry.Kinds(), cfg.Address), metrics: newMetrics(cfg.Registerer)}
+	s := &Server{cfg: cfg, metrics: newMetrics(cfg.Registerer)}
+	s.discovery = discovery.New(cfg.Registry.Kinds(), s.serves, cfg.Address)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.streams = podstream.New(podstream.Config{Pod: s.pod, Open: cfg.Sessions})
 	s.paths = s.listPaths()
@@ -143,4 +144,9 @@ func (s *Server) listPaths() []string {
 	}
 	slices.Sort(paths)
 	return paths
+}
+
+// serves tells whether a subresource's behaviour exists, here or in the pipeline.
+func (s *Server) serves(k *schema.Kind, sub string) bool {
+	return podstream.Serves(k, sub) || s.cfg.Pipeline.Serves(k, sub)
 }

@@ -41,7 +41,7 @@ type group struct {
 
 // groups sorts the served kinds. A version that only subresources speak is there too, without kinds: kubectl drain
 // looks for policy/v1 before it evicts.
-func groups(kinds []*schema.Kind) []*group {
+func (h *Handler) groups(kinds []*schema.Kind) []*group {
 	var out []*group
 	in := func(name, ver string) *version {
 		g := find(&out, func(g *group) bool { return g.name == name }, func() *group { return &group{name: name} })
@@ -58,7 +58,7 @@ func groups(kinds []*schema.Kind) []*group {
 		if !k.Served {
 			continue
 		}
-		for _, s := range k.Subresources {
+		for _, s := range h.subresources(k) {
 			in(s.Group, s.Version)
 		}
 	}
@@ -66,6 +66,11 @@ func groups(kinds []*schema.Kind) []*group {
 		return cmp.Or(cmp.Compare(rank(a.name), rank(b.name)), strings.Compare(a.name, b.name))
 	})
 	return out
+}
+
+// subresources are those of a kind that are served.
+func (h *Handler) subresources(k *schema.Kind) []schema.Subresource {
+	return slices.DeleteFunc(slices.Clone(k.Subresources), func(s schema.Subresource) bool { return !h.serves(k, s.Name) })
 }
 
 func find[T any](list *[]*T, is func(*T) bool, create func() *T) *T {
@@ -92,7 +97,7 @@ func verbs(k *schema.Kind) []string {
 }
 
 // resourceList is the document of one group and version.
-func resourceList(v *version) *metav1.APIResourceList {
+func (h *Handler) resourceList(v *version) *metav1.APIResourceList {
 	out := &metav1.APIResourceList{GroupVersion: schema.APIVersion(v.group, v.version), Resources: []*metav1.APIResource{}}
 	for _, k := range v.kinds {
 		r := &metav1.APIResource{Name: k.Plural, SingularName: k.Singular, Namespaced: k.Namespaced, Kind: k.Kind,
@@ -101,7 +106,7 @@ func resourceList(v *version) *metav1.APIResourceList {
 			r.StorageVersionHash = storageHash(k)
 		}
 		out.Resources = append(out.Resources, r)
-		for _, s := range k.Subresources {
+		for _, s := range h.subresources(k) {
 			sub := &metav1.APIResource{Name: k.Plural + "/" + s.Name, Namespaced: k.Namespaced, Kind: s.Kind,
 				Verbs: &metav1.Verbs{Items: s.Verbs}}
 			if s.Group != k.Group || s.Version != k.Version {
@@ -133,7 +138,7 @@ func apiGroup(g *group) *metav1.APIGroup {
 }
 
 // aggregated is the entry of a group in the aggregated document.
-func aggregated(g *group) *apidiscoveryv2.APIGroupDiscovery {
+func (h *Handler) groupDiscovery(g *group) *apidiscoveryv2.APIGroupDiscovery {
 	out := &apidiscoveryv2.APIGroupDiscovery{Metadata: &metav1.ObjectMeta{Name: g.name}}
 	for _, v := range g.versions {
 		d := &apidiscoveryv2.APIVersionDiscovery{Version: v.version, Freshness: "Current"}
@@ -145,7 +150,7 @@ func aggregated(g *group) *apidiscoveryv2.APIGroupDiscovery {
 			r := &apidiscoveryv2.APIResourceDiscovery{Resource: k.Plural,
 				ResponseKind: &metav1.GroupVersionKind{Group: k.Group, Version: k.Version, Kind: k.Kind},
 				Scope:        scope, SingularResource: k.Singular, Verbs: verbs(k), ShortNames: k.ShortNames, Categories: k.Categories}
-			for _, s := range k.Subresources {
+			for _, s := range h.subresources(k) {
 				r.Subresources = append(r.Subresources, &apidiscoveryv2.APISubresourceDiscovery{Subresource: s.Name,
 					ResponseKind: &metav1.GroupVersionKind{Group: s.Group, Version: s.Version, Kind: s.Kind}, Verbs: s.Verbs})
 			}

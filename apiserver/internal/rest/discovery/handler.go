@@ -18,6 +18,7 @@ import (
 
 // Handler serves /api, /apis and what is below them up to the version.
 type Handler struct {
+	serves     Serves
 	documents  map[string]document
 	aggregated map[string]*apidiscoveryv2.APIGroupDiscoveryList
 	etags      map[string]string
@@ -28,14 +29,17 @@ type document struct {
 	message proto.Message
 }
 
+// Serves tells whether a subresource's behaviour exists.
+type Serves func(k *schema.Kind, subresource string) bool
+
 // New derives the documents. address is what clients of the legacy document are told to use, host:port.
-func New(kinds []*schema.Kind, address string) *Handler {
-	h := &Handler{documents: map[string]document{}, etags: map[string]string{},
+func New(kinds []*schema.Kind, serves Serves, address string) *Handler {
+	h := &Handler{serves: serves, documents: map[string]document{}, etags: map[string]string{},
 		aggregated: map[string]*apidiscoveryv2.APIGroupDiscoveryList{"/api": {Metadata: &metav1.ListMeta{}}, "/apis": {Metadata: &metav1.ListMeta{}}}}
 	core := &metav1.APIVersions{ServerAddressByClientCIDRs: []*metav1.ServerAddressByClientCIDR{
 		{ClientCIDR: "0.0.0.0/0", ServerAddress: address}}}
 	named := &metav1.APIGroupList{}
-	for _, g := range groups(kinds) {
+	for _, g := range h.groups(kinds) {
 		root := "/apis"
 		if g.name == "" {
 			root = "/api"
@@ -52,9 +56,9 @@ func New(kinds []*schema.Kind, address string) *Handler {
 			if v.group == "" {
 				path = "/api/" + v.version
 			}
-			h.documents[path] = document{"APIResourceList", resourceList(v)}
+			h.documents[path] = document{"APIResourceList", h.resourceList(v)}
 		}
-		h.aggregated[root].Items = append(h.aggregated[root].Items, aggregated(g))
+		h.aggregated[root].Items = append(h.aggregated[root].Items, h.groupDiscovery(g))
 	}
 	h.documents["/api"] = document{"APIVersions", core}
 	h.documents["/apis"] = document{"APIGroupList", named}

@@ -29,7 +29,7 @@ func (h *Handler) exec(w http.ResponseWriter, r *http.Request, pod *corev1.Pod) 
 	if err != nil {
 		return err
 	}
-	return h.interact(w, r, pod, want, &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Exec{Exec: &tunnelv1.ExecOptions{
+	return h.interact(w, r, pod, want, "executing command in", &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Exec{Exec: &tunnelv1.ExecOptions{
 		Container: address(pod, c), Command: command, Stdin: want.Stdin, Stdout: want.Stdout, Stderr: want.Stderr, Tty: want.TTY}}})
 }
 
@@ -43,7 +43,7 @@ func (h *Handler) attach(w http.ResponseWriter, r *http.Request, pod *corev1.Pod
 	if err != nil {
 		return err
 	}
-	return h.interact(w, r, pod, want, &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Attach{Attach: &tunnelv1.AttachOptions{
+	return h.interact(w, r, pod, want, "attaching to", &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Attach{Attach: &tunnelv1.AttachOptions{
 		Container: address(pod, c), Stdin: want.Stdin, Stdout: want.Stdout, Stderr: want.Stderr, Tty: want.TTY}}})
 }
 
@@ -73,7 +73,8 @@ func checkStreams(kind string, s remote.Streams, noCommand bool) error {
 
 // interact joins a user's streams with a session on the node. The session is opened first: what is wrong with the pod
 // or the node is answered as a plain Status, which every client shows.
-func (h *Handler) interact(w http.ResponseWriter, r *http.Request, pod *corev1.Pod, want remote.Streams, op *tunnelv1.ConnectResponse) error {
+// doing says in an error what was being done.
+func (h *Handler) interact(w http.ResponseWriter, r *http.Request, pod *corev1.Pod, want remote.Streams, doing string, op *tunnelv1.ConnectResponse) error {
 	if !remote.Requested(r) {
 		return apierrors.NewBadRequest(remote.ErrNotUpgrade.Error())
 	}
@@ -89,6 +90,9 @@ func (h *Handler) interact(w http.ResponseWriter, r *http.Request, pod *corev1.P
 		return nil //nolint:nilerr // the upgrade has been answered
 	}
 	outcome := relay(ctx, s, user)
+	if outcome.Reason == apierrors.ReasonInternalError {
+		outcome.Err = "Internal error occurred: error " + doing + " container: " + outcome.Err
+	}
 	return ignoreGone(user.Finish(outcome))
 }
 
