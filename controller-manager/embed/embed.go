@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keelson/keelson/controller-manager/internal/controllers/nodeipam"
+	"github.com/keelson/keelson/controller-manager/internal/controllers/nodelifecycle"
 	"github.com/keelson/keelson/controller-manager/internal/manager"
 )
 
@@ -37,6 +38,13 @@ type Config struct {
 	// NodeMonitorGracePeriod is how long nothing may be heard of a kubelet before its node counts as not ready. It
 	// should be several times the kubelet's lease renewal (10 s).
 	NodeMonitorGracePeriod time.Duration
+	// NodeEvictionRate is how many nodes of a zone may be emptied each second when they fall silent. Where
+	// UnhealthyZoneThreshold of a zone is not ready it is SecondaryNodeEvictionRate in clusters of more than
+	// LargeClusterSizeThreshold nodes, and 0 in smaller ones.
+	NodeEvictionRate          float64
+	SecondaryNodeEvictionRate float64
+	UnhealthyZoneThreshold    float64
+	LargeClusterSizeThreshold int
 	// LeaderElect lets only one of several controller managers work.
 	LeaderElect bool
 	// Controllers to run: names, "*" for all, "-name" for all but.
@@ -49,13 +57,18 @@ type Config struct {
 
 // Default is what a binary without flags runs with.
 func Default() Config {
+	pace := nodelifecycle.DefaultPace()
 	return Config{
-		ClusterCIDR:              "10.244.0.0/16",
-		NodeCIDRMaskSize:         24,
-		NodeMonitorGracePeriod:   40 * time.Second,
-		LeaderElect:              true,
-		Controllers:              []string{"*"},
-		TerminatedPodGCThreshold: 12500,
+		ClusterCIDR:               "10.244.0.0/16",
+		NodeCIDRMaskSize:          24,
+		NodeMonitorGracePeriod:    40 * time.Second,
+		NodeEvictionRate:          pace.Rate,
+		SecondaryNodeEvictionRate: pace.UnhealthyRate,
+		UnhealthyZoneThreshold:    pace.UnhealthyShare,
+		LargeClusterSizeThreshold: pace.LargeCluster,
+		LeaderElect:               true,
+		Controllers:               []string{"*"},
+		TerminatedPodGCThreshold:  12500,
 	}
 }
 
@@ -93,6 +106,12 @@ func (c Config) complete() (manager.Config, error) {
 	if c.NodeMonitorGracePeriod <= 0 {
 		bad = append(bad, errors.New("--node-monitor-grace-period must be positive"))
 	}
+	if c.NodeEvictionRate < 0 || c.SecondaryNodeEvictionRate < 0 {
+		bad = append(bad, errors.New("--node-eviction-rate and --secondary-node-eviction-rate must not be negative"))
+	}
+	if c.UnhealthyZoneThreshold < 0 || c.UnhealthyZoneThreshold > 1 {
+		bad = append(bad, errors.New("--unhealthy-zone-threshold must be between 0 and 1"))
+	}
 	if c.TerminatedPodGCThreshold < 0 {
 		bad = append(bad, errors.New("--terminated-pod-gc-threshold must not be negative"))
 	}
@@ -114,10 +133,14 @@ func (c Config) complete() (manager.Config, error) {
 		LeaderElect:            c.LeaderElect,
 		Controllers:            controllers,
 		NodeMonitorGracePeriod: c.NodeMonitorGracePeriod,
-		NodeRanges:             pool,
-		TerminatedPods:         c.TerminatedPodGCThreshold,
-		RootCA:                 ca,
-		Now:                    time.Now,
+		Pace: nodelifecycle.Pace{
+			Rate: c.NodeEvictionRate, UnhealthyRate: c.SecondaryNodeEvictionRate,
+			UnhealthyShare: c.UnhealthyZoneThreshold, LargeCluster: c.LargeClusterSizeThreshold,
+		},
+		NodeRanges:     pool,
+		TerminatedPods: c.TerminatedPodGCThreshold,
+		RootCA:         ca,
+		Now:            time.Now,
 	}, errors.Join(bad...)
 }
 

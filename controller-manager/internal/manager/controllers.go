@@ -30,7 +30,7 @@ var initializers = []initializer{
 	{garbagecollector.Name, func(e *controller.Env, _ Config) controller.Controller { return garbagecollector.New(e) }},
 	{namespace.Name, func(e *controller.Env, _ Config) controller.Controller { return namespace.New(e) }},
 	{nodelifecycle.Name, func(e *controller.Env, c Config) controller.Controller {
-		return nodelifecycle.New(e, c.NodeMonitorGracePeriod)
+		return nodelifecycle.New(e, c.NodeMonitorGracePeriod, c.Pace)
 	}},
 	{tainteviction.Name, func(e *controller.Env, _ Config) controller.Controller { return tainteviction.New(e) }},
 	{nodeipam.Name, func(e *controller.Env, c Config) controller.Controller { return nodeipam.New(e, c.NodeRanges) }},

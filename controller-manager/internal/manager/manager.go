@@ -24,6 +24,7 @@ import (
 
 	"github.com/keelson/keelson/controller-manager/internal/controller"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/nodeipam"
+	"github.com/keelson/keelson/controller-manager/internal/controllers/nodelifecycle"
 )
 
 const (
@@ -44,6 +45,8 @@ type Config struct {
 	Controllers []string
 	// NodeMonitorGracePeriod is how long a kubelet may be silent.
 	NodeMonitorGracePeriod time.Duration
+	// Pace bounds how fast nodes in trouble are emptied.
+	Pace nodelifecycle.Pace
 	// NodeRanges are what nodes get their pods' ranges from.
 	NodeRanges nodeipam.Pool
 	// TerminatedPods is how many finished pods are kept; 0 is all.

@@ -3,6 +3,7 @@ package nodelifecycle
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +37,8 @@ type Controller struct {
 	env    *controller.Env
 	events controller.Recorder
 	grace  time.Duration
+	pace   Pace
+	pacer  *pacer
 	nodes  *informer.Informer[*corev1.Node]
 	pods   *informer.Informer[*corev1.Pod]
 	leases *informer.Informer[*coordinationv1.Lease]
@@ -49,11 +52,13 @@ type Controller struct {
 }
 
 // New makes the controller and subscribes it to the caches. A node is silent once nothing was heard of it for grace.
-func New(env *controller.Env, grace time.Duration) *Controller {
+func New(env *controller.Env, grace time.Duration, pace Pace) *Controller {
 	c := &Controller{
 		env:    env,
 		events: env.Recorder("node-controller"),
 		grace:  grace,
+		pace:   pace,
+		pacer:  newPacer(),
 		nodes:  caches.Nodes(env.Caches),
 		pods:   caches.Pods(env.Caches),
 		leases: informer.New(env.Conn, informer.Options[*coordinationv1.Lease]{Namespace: leaseNamespace, Trim: true, Logger: env.Logger}),
@@ -146,6 +151,7 @@ func (c *Controller) onPod(e informer.Event[*corev1.Pod]) {
 func (c *Controller) Reconcile(ctx context.Context, name string) error {
 	node, ok := c.nodes.Get("", name)
 	if !ok {
+		c.pacer.forget(name)
 		return nil
 	}
 	left, evict := c.observe(name)
@@ -161,7 +167,7 @@ func (c *Controller) Reconcile(ctx context.Context, name string) error {
 			return c.setConditions(ctx, node, conditions)
 		}
 	}
-	if list, changed := taints(node, conditions, evict, now); changed {
+	if list, changed := taints(node, conditions, evict && c.mayEmpty(node, now), now); changed {
 		if err := c.setTaints(ctx, node, list); err != nil {
 			return err
 		}
@@ -182,6 +188,33 @@ func (c *Controller) observe(name string) (left time.Duration, evict bool) {
 		c.heard[name] = heard
 	}
 	return c.grace - c.env.Now().Sub(heard), len(c.ready) > 0
+}
+
+// mayEmpty reports whether the pods of a node in trouble may be evicted yet. What was begun goes on.
+func (c *Controller) mayEmpty(node *corev1.Node, now time.Time) bool {
+	name := node.GetMetadata().GetName()
+	if nodestate.IsReady(node) {
+		c.pacer.forget(name)
+		return true
+	}
+	if emptied(node) {
+		return true
+	}
+	wait := recheck
+	if interval, ok := c.pace.interval(zoneOf(node), c.nodes.List()); ok {
+		wait = c.pacer.take(zoneOf(node), name, interval, now)
+	}
+	if wait > 0 {
+		c.AddAfter(name, wait)
+	}
+	return wait == 0
+}
+
+// emptied reports whether the node has one of the taints that remove pods.
+func emptied(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.GetSpec().GetTaints(), func(t *corev1.Taint) bool {
+		return t.GetEffect() == nodestate.NoExecute && (t.GetKey() == nodestate.TaintNotReady || t.GetKey() == nodestate.TaintUnreachable)
+	})
 }
 
 func (c *Controller) setConditions(ctx context.Context, node *corev1.Node, conditions []*corev1.NodeCondition) error {
