@@ -191,6 +191,10 @@ func (s *server) startPipeline(starting, background context.Context, group *errg
 	if err := s.pipeline.Start(starting); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
+	if err := s.cfg.Registerer.Register(s.pipeline.Metrics()); err != nil {
+		s.pipeline.Close()
+		return fmt.Errorf("metrics: %w", err)
+	}
 	group.Go(func() error {
 		s.authz.Run(background, s.pipeline)
 		return nil
