@@ -1,0 +1,185 @@
+package suite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/keelson/keelson/deploy/bench/internal/door"
+	"github.com/keelson/keelson/deploy/bench/internal/load"
+	"github.com/keelson/keelson/deploy/bench/internal/report"
+)
+
+// updaters make a watch's updates; each has heldEach pods, so that no two update the same.
+const (
+	updaters = 8
+	heldEach = 8
+)
+
+// arriveWithin is how long after the last update the last event may come.
+const arriveWithin = 30 * time.Second
+
+// watches updates pods at a steady rate while many watch them all. Each watcher has its own connection.
+func (s *Suite) watches(ctx context.Context) error {
+	name := fmt.Sprintf("event to one of %d watchers, %d updates/s", s.o.Watchers, s.o.UpdatesPerSecond)
+	return s.each(ctx, name, s.watch)
+}
+
+// audience is the watchers of one measurement.
+type audience struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	group  sync.WaitGroup
+	opened sync.WaitGroup
+	// full is of watchers that have not got all their events.
+	full sync.WaitGroup
+	mu   sync.Mutex
+	all  []time.Duration
+	last time.Time
+}
+
+func (s *Suite) watch(ctx context.Context, d door.Door) (load.Result, string, error) {
+	updates := max(1, int(s.o.WatchFor.Seconds()*float64(s.o.UpdatesPerSecond)))
+	held, err := s.hold(ctx, d, min(updaters*heldEach, s.o.Objects))
+	if err != nil {
+		return load.Result{}, "", err
+	}
+	after, err := s.grpc.Revision(ctx, stored)
+	if err != nil {
+		return load.Result{}, "", err
+	}
+	a := &audience{}
+	a.ctx, a.cancel = context.WithCancelCause(ctx)
+	defer a.group.Wait()
+	defer a.cancel(nil)
+	for range s.o.Watchers {
+		w, err := d.Watcher(stored, after)
+		if err != nil {
+			return load.Result{}, "", err
+		}
+		a.admit(w, updates)
+	}
+	if err := a.wait(&a.opened, arriveWithin); err != nil {
+		return load.Result{}, "", fmt.Errorf("opening %d watches: %w", s.o.Watchers, err)
+	}
+	begin(ctx)
+	start := time.Now()
+	if err := s.publish(a.ctx, held, updates); err != nil {
+		return load.Result{}, "", err
+	}
+	err = a.wait(&a.full, arriveWithin)
+	end(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := load.Summarize(a.all, a.last.Sub(start))
+	if err != nil {
+		return r, "", fmt.Errorf("%d of %d events arrived: %w", r.Done, updates*s.o.Watchers, err)
+	}
+	return r, s.watchNote(ctx, d, updates, r), nil
+}
+
+// watchNote tells the event's own cost from that of the updates.
+func (s *Suite) watchNote(ctx context.Context, d door.Door, updates int, r load.Result) string {
+	note := "the latency is from before the update is sent until the watcher has read the event"
+	one, ok := s.updateCPU[d.Name()]
+	total, err := ctx.Value(meterKey{}).(*meter).each(r.Done)
+	if !ok || err != nil {
+		return note
+	}
+	share := one * time.Duration(updates) / time.Duration(r.Done)
+	return fmt.Sprintf("%s; an event costs %s without the update's own share (%s)", note, report.Duration(total-share), report.Duration(share))
+}
+
+// admit runs a watcher until it has seen its events and the measurement is over.
+func (a *audience) admit(w door.Watcher, events int) {
+	a.opened.Add(1)
+	a.full.Add(1)
+	a.group.Go(func() {
+		own := make([]time.Duration, 0, events)
+		opened := sync.OnceFunc(a.opened.Done)
+		full := sync.OnceFunc(a.full.Done)
+		err := w.Run(a.ctx, opened, func(mark time.Time) {
+			now := time.Now()
+			if own = append(own, now.Sub(mark)); len(own) == events {
+				a.add(own, now)
+				full()
+			}
+		})
+		if err != nil {
+			a.cancel(err)
+		}
+		if len(own) < events {
+			a.add(own, time.Now())
+		}
+		opened()
+		full()
+	})
+}
+
+func (a *audience) add(own []time.Duration, at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.all = append(a.all, own...)
+	if at.After(a.last) {
+		a.last = at
+	}
+}
+
+// wait returns once the group is done, or with the reason why it will not be. The watchers are told to end then.
+func (a *audience) wait(g *sync.WaitGroup, atMost time.Duration) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g.Wait()
+	}()
+	timeout := time.NewTimer(atMost)
+	defer timeout.Stop()
+	select {
+	case <-done:
+	case <-a.ctx.Done():
+	case <-timeout.C:
+		a.cancel(errors.New("not within " + atMost.String()))
+	}
+	if err := context.Cause(a.ctx); err != nil {
+		a.group.Wait()
+		<-done
+		return err
+	}
+	return nil
+}
+
+// publish makes the updates, evenly spread over time.
+func (s *Suite) publish(ctx context.Context, held []door.Held, updates int) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	due := make(chan struct{}, updates)
+	var group sync.WaitGroup
+	n := min(updaters, len(held))
+	for k := range n {
+		own := held[k*len(held)/n : (k+1)*len(held)/n]
+		group.Go(func() {
+			i := 0
+			for range due {
+				if err := own[i%len(own)].Update(ctx, time.Now()); err != nil {
+					cancel(err)
+					return
+				}
+				i++
+			}
+		})
+	}
+	pace := time.NewTicker(time.Second / time.Duration(s.o.UpdatesPerSecond))
+	defer pace.Stop()
+	for i := 0; i < updates && ctx.Err() == nil; i++ {
+		due <- struct{}{}
+		select {
+		case <-pace.C:
+		case <-ctx.Done():
+		}
+	}
+	close(due)
+	group.Wait()
+	return context.Cause(ctx)
+}
