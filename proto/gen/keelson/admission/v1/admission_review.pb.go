@@ -24,10 +24,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// AdmissionReview is what the server and webhooks say to each other.
 type AdmissionReview struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Request       *AdmissionRequest      `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
-	Response      *AdmissionResponse     `protobuf:"bytes,2,opt,name=response,proto3" json:"response,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The question; set by the server.
+	Request *AdmissionRequest `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// The answer; set by the webhook.
+	Response      *AdmissionResponse `protobuf:"bytes,2,opt,name=response,proto3" json:"response,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -76,25 +79,41 @@ func (x *AdmissionReview) GetResponse() *AdmissionResponse {
 	return nil
 }
 
+// AdmissionRequest is a request that a webhook is asked about.
 type AdmissionRequest struct {
-	state              protoimpl.MessageState   `protogen:"open.v1"`
-	Uid                string                   `protobuf:"bytes,1,opt,name=uid,proto3" json:"uid,omitempty"`
-	Kind               *v1.GroupVersionKind     `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Resource           *v1.GroupVersionResource `protobuf:"bytes,3,opt,name=resource,proto3" json:"resource,omitempty"`
-	SubResource        string                   `protobuf:"bytes,4,opt,name=subResource,proto3" json:"subResource,omitempty"`
-	RequestKind        *v1.GroupVersionKind     `protobuf:"bytes,13,opt,name=requestKind,proto3" json:"requestKind,omitempty"`
-	RequestResource    *v1.GroupVersionResource `protobuf:"bytes,14,opt,name=requestResource,proto3" json:"requestResource,omitempty"`
-	RequestSubResource string                   `protobuf:"bytes,15,opt,name=requestSubResource,proto3" json:"requestSubResource,omitempty"`
-	Name               string                   `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
-	Namespace          string                   `protobuf:"bytes,6,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Operation          string                   `protobuf:"bytes,7,opt,name=operation,proto3" json:"operation,omitempty"`
-	UserInfo           *v11.UserInfo            `protobuf:"bytes,8,opt,name=userInfo,proto3" json:"userInfo,omitempty"`
-	Object             *v1.RawExtension         `protobuf:"bytes,9,opt,name=object,proto3" json:"object,omitempty"`
-	OldObject          *v1.RawExtension         `protobuf:"bytes,10,opt,name=oldObject,proto3" json:"oldObject,omitempty"`
-	DryRun             *bool                    `protobuf:"varint,11,opt,name=dryRun,proto3,oneof" json:"dryRun,omitempty"`
-	Options            *v1.RawExtension         `protobuf:"bytes,12,opt,name=options,proto3" json:"options,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ID of the question, to be repeated in the answer.
+	Uid string `protobuf:"bytes,1,opt,name=uid,proto3" json:"uid,omitempty"`
+	// Kind of the object, as the webhook asked for it.
+	Kind *v1.GroupVersionKind `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Resource of the request, as the webhook asked for it.
+	Resource *v1.GroupVersionResource `protobuf:"bytes,3,opt,name=resource,proto3" json:"resource,omitempty"`
+	// Subresource of the request. Empty: none.
+	SubResource string `protobuf:"bytes,4,opt,name=subResource,proto3" json:"subResource,omitempty"`
+	// Kind of the object, as the client sent it.
+	RequestKind *v1.GroupVersionKind `protobuf:"bytes,13,opt,name=requestKind,proto3" json:"requestKind,omitempty"`
+	// Resource of the request, as the client sent it.
+	RequestResource *v1.GroupVersionResource `protobuf:"bytes,14,opt,name=requestResource,proto3" json:"requestResource,omitempty"`
+	// Subresource, as the client sent it.
+	RequestSubResource string `protobuf:"bytes,15,opt,name=requestSubResource,proto3" json:"requestSubResource,omitempty"`
+	// Name of the object. Empty where the server is yet to make one up.
+	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	// Namespace of the object. Empty: none.
+	Namespace string `protobuf:"bytes,6,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// CREATE, UPDATE, DELETE or CONNECT.
+	Operation string `protobuf:"bytes,7,opt,name=operation,proto3" json:"operation,omitempty"`
+	// Who makes the request.
+	UserInfo *v11.UserInfo `protobuf:"bytes,8,opt,name=userInfo,proto3" json:"userInfo,omitempty"`
+	// The object after the change. Unset for DELETE.
+	Object *v1.RawExtension `protobuf:"bytes,9,opt,name=object,proto3" json:"object,omitempty"`
+	// The object before the change, for UPDATE and DELETE.
+	OldObject *v1.RawExtension `protobuf:"bytes,10,opt,name=oldObject,proto3" json:"oldObject,omitempty"`
+	// True where nothing will be written.
+	DryRun *bool `protobuf:"varint,11,opt,name=dryRun,proto3,oneof" json:"dryRun,omitempty"`
+	// Options of the request, as CreateOptions.
+	Options       *v1.RawExtension `protobuf:"bytes,12,opt,name=options,proto3" json:"options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AdmissionRequest) Reset() {
@@ -232,17 +251,25 @@ func (x *AdmissionRequest) GetOptions() *v1.RawExtension {
 	return nil
 }
 
+// AdmissionResponse is what a webhook answers.
 type AdmissionResponse struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Uid              string                 `protobuf:"bytes,1,opt,name=uid,proto3" json:"uid,omitempty"`
-	Allowed          bool                   `protobuf:"varint,2,opt,name=allowed,proto3" json:"allowed,omitempty"`
-	Status           *v1.Status             `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
-	Patch            []byte                 `protobuf:"bytes,4,opt,name=patch,proto3" json:"patch,omitempty"`
-	PatchType        *string                `protobuf:"bytes,5,opt,name=patchType,proto3,oneof" json:"patchType,omitempty"`
-	AuditAnnotations map[string]string      `protobuf:"bytes,6,rep,name=auditAnnotations,proto3" json:"auditAnnotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Warnings         []string               `protobuf:"bytes,7,rep,name=warnings,proto3" json:"warnings,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ID of the question.
+	Uid string `protobuf:"bytes,1,opt,name=uid,proto3" json:"uid,omitempty"`
+	// Whether the request may go on.
+	Allowed bool `protobuf:"varint,2,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// What a refusal says to the client.
+	Status *v1.Status `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	// Changes to the object, as a JSON patch. From mutating webhooks only.
+	Patch []byte `protobuf:"bytes,4,opt,name=patch,proto3" json:"patch,omitempty"`
+	// Form of the patch; always JSONPatch.
+	PatchType *string `protobuf:"bytes,5,opt,name=patchType,proto3,oneof" json:"patchType,omitempty"`
+	// What is added to the audit log; the webhook's name is put before the keys.
+	AuditAnnotations map[string]string `protobuf:"bytes,6,rep,name=auditAnnotations,proto3" json:"auditAnnotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Warnings for the client; at most 120 characters each are wise.
+	Warnings      []string `protobuf:"bytes,7,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AdmissionResponse) Reset() {

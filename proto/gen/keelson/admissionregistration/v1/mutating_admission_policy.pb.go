@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A MutatingAdmissionPolicy has CEL expressions that change objects on their way in. It takes effect through bindings.
 type MutatingAdmissionPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -77,15 +78,23 @@ func (x *MutatingAdmissionPolicy) GetSpec() *MutatingAdmissionPolicySpec {
 	return nil
 }
 
+// MutatingAdmissionPolicySpec has the changes and the requests that they are for.
 type MutatingAdmissionPolicySpec struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	ParamKind          *ParamKind             `protobuf:"bytes,1,opt,name=paramKind,proto3" json:"paramKind,omitempty"`
-	MatchConstraints   *MatchResources        `protobuf:"bytes,2,opt,name=matchConstraints,proto3" json:"matchConstraints,omitempty"`
-	Variables          []*Variable            `protobuf:"bytes,3,rep,name=variables,proto3" json:"variables,omitempty"`
-	Mutations          []*Mutation            `protobuf:"bytes,4,rep,name=mutations,proto3" json:"mutations,omitempty"`
-	FailurePolicy      *string                `protobuf:"bytes,5,opt,name=failurePolicy,proto3,oneof" json:"failurePolicy,omitempty"`
-	MatchConditions    []*MatchCondition      `protobuf:"bytes,6,rep,name=matchConditions,proto3" json:"matchConditions,omitempty"`
-	ReinvocationPolicy string                 `protobuf:"bytes,7,opt,name=reinvocationPolicy,proto3" json:"reinvocationPolicy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Kind of the objects that bindings may give as parameters. Unset: none.
+	ParamKind *ParamKind `protobuf:"bytes,1,opt,name=paramKind,proto3" json:"paramKind,omitempty"`
+	// Requests that the policy is for.
+	MatchConstraints *MatchResources `protobuf:"bytes,2,opt,name=matchConstraints,proto3" json:"matchConstraints,omitempty"`
+	// Expressions that others refer to as variables.<name>; each may use those before it.
+	Variables []*Variable `protobuf:"bytes,3,rep,name=variables,proto3" json:"variables,omitempty"`
+	// The changes, made one after another.
+	Mutations []*Mutation `protobuf:"bytes,4,rep,name=mutations,proto3" json:"mutations,omitempty"`
+	// What an expression that cannot be evaluated means: Fail (default) refuses the request, Ignore lets it pass.
+	FailurePolicy *string `protobuf:"bytes,5,opt,name=failurePolicy,proto3,oneof" json:"failurePolicy,omitempty"`
+	// Expressions that must all be true for the policy to be looked at.
+	MatchConditions []*MatchCondition `protobuf:"bytes,6,rep,name=matchConditions,proto3" json:"matchConditions,omitempty"`
+	// Whether it is looked at again when a later one changed the object: Never or IfNeeded.
+	ReinvocationPolicy string `protobuf:"bytes,7,opt,name=reinvocationPolicy,proto3" json:"reinvocationPolicy,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -169,10 +178,13 @@ func (x *MutatingAdmissionPolicySpec) GetReinvocationPolicy() string {
 	return ""
 }
 
+// ParamKind is the kind of a policy's parameters.
 type ParamKind struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApiVersion    string                 `protobuf:"bytes,1,opt,name=apiVersion,proto3" json:"apiVersion,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Group and version of the kind.
+	ApiVersion string `protobuf:"bytes,1,opt,name=apiVersion,proto3" json:"apiVersion,omitempty"`
+	// The kind.
+	Kind          string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -221,15 +233,21 @@ func (x *ParamKind) GetKind() string {
 	return ""
 }
 
+// MatchResources chooses requests. All its parts must hold.
 type MatchResources struct {
-	state                protoimpl.MessageState     `protogen:"open.v1"`
-	NamespaceSelector    *v1.LabelSelector          `protobuf:"bytes,1,opt,name=namespaceSelector,proto3" json:"namespaceSelector,omitempty"`
-	ObjectSelector       *v1.LabelSelector          `protobuf:"bytes,2,opt,name=objectSelector,proto3" json:"objectSelector,omitempty"`
-	ResourceRules        []*NamedRuleWithOperations `protobuf:"bytes,3,rep,name=resourceRules,proto3" json:"resourceRules,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Labels of the namespaces of the objects. Unset: all.
+	NamespaceSelector *v1.LabelSelector `protobuf:"bytes,1,opt,name=namespaceSelector,proto3" json:"namespaceSelector,omitempty"`
+	// Labels of the objects, before or after the change. Unset: all.
+	ObjectSelector *v1.LabelSelector `protobuf:"bytes,2,opt,name=objectSelector,proto3" json:"objectSelector,omitempty"`
+	// Requests that are chosen; any rule will do.
+	ResourceRules []*NamedRuleWithOperations `protobuf:"bytes,3,rep,name=resourceRules,proto3" json:"resourceRules,omitempty"`
+	// Requests that are not chosen whatever the rest says.
 	ExcludeResourceRules []*NamedRuleWithOperations `protobuf:"bytes,4,rep,name=excludeResourceRules,proto3" json:"excludeResourceRules,omitempty"`
-	MatchPolicy          *string                    `protobuf:"bytes,7,opt,name=matchPolicy,proto3,oneof" json:"matchPolicy,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Equivalent (default) also takes the same objects by other groups and versions; Exact does not.
+	MatchPolicy   *string `protobuf:"bytes,7,opt,name=matchPolicy,proto3,oneof" json:"matchPolicy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MatchResources) Reset() {
@@ -297,10 +315,13 @@ func (x *MatchResources) GetMatchPolicy() string {
 	return ""
 }
 
+// NamedRuleWithOperations is a rule for objects of certain names.
 type NamedRuleWithOperations struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	ResourceNames      []string               `protobuf:"bytes,1,rep,name=resourceNames,proto3" json:"resourceNames,omitempty"`
-	RuleWithOperations *RuleWithOperations    `protobuf:"bytes,2,opt,name=ruleWithOperations,proto3" json:"ruleWithOperations,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The names. Empty: all.
+	ResourceNames []string `protobuf:"bytes,1,rep,name=resourceNames,proto3" json:"resourceNames,omitempty"`
+	// The rule.
+	RuleWithOperations *RuleWithOperations `protobuf:"bytes,2,opt,name=ruleWithOperations,proto3" json:"ruleWithOperations,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -349,10 +370,13 @@ func (x *NamedRuleWithOperations) GetRuleWithOperations() *RuleWithOperations {
 	return nil
 }
 
+// RuleWithOperations chooses requests by what they do to which resources.
 type RuleWithOperations struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Operations    []string               `protobuf:"bytes,1,rep,name=operations,proto3" json:"operations,omitempty"`
-	Rule          *Rule                  `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CREATE, UPDATE, DELETE, CONNECT, or "*" for all.
+	Operations []string `protobuf:"bytes,1,rep,name=operations,proto3" json:"operations,omitempty"`
+	// The resources.
+	Rule          *Rule `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -401,12 +425,17 @@ func (x *RuleWithOperations) GetRule() *Rule {
 	return nil
 }
 
+// Rule chooses resources.
 type Rule struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApiGroups     []string               `protobuf:"bytes,1,rep,name=apiGroups,proto3" json:"apiGroups,omitempty"`
-	ApiVersions   []string               `protobuf:"bytes,2,rep,name=apiVersions,proto3" json:"apiVersions,omitempty"`
-	Resources     []string               `protobuf:"bytes,3,rep,name=resources,proto3" json:"resources,omitempty"`
-	Scope         *string                `protobuf:"bytes,4,opt,name=scope,proto3,oneof" json:"scope,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// API groups; "" is the core group, "*" all.
+	ApiGroups []string `protobuf:"bytes,1,rep,name=apiGroups,proto3" json:"apiGroups,omitempty"`
+	// Versions; "*" is all.
+	ApiVersions []string `protobuf:"bytes,2,rep,name=apiVersions,proto3" json:"apiVersions,omitempty"`
+	// Resources: "pods", "pods/log"; "*" is all without subresources, "*/*" all with them.
+	Resources []string `protobuf:"bytes,3,rep,name=resources,proto3" json:"resources,omitempty"`
+	// Cluster, Namespaced, or "*" (default) for both.
+	Scope         *string `protobuf:"bytes,4,opt,name=scope,proto3,oneof" json:"scope,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -469,10 +498,13 @@ func (x *Rule) GetScope() string {
 	return ""
 }
 
+// Variable is an expression with a name.
 type Variable struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=Name,json=name,proto3" json:"Name,omitempty"`
-	Expression    string                 `protobuf:"bytes,2,opt,name=Expression,json=expression,proto3" json:"Expression,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the variable.
+	Name string `protobuf:"bytes,1,opt,name=Name,json=name,proto3" json:"Name,omitempty"`
+	// The expression.
+	Expression    string `protobuf:"bytes,2,opt,name=Expression,json=expression,proto3" json:"Expression,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -521,13 +553,17 @@ func (x *Variable) GetExpression() string {
 	return ""
 }
 
+// Mutation is one change. The member that patchType names is set.
 type Mutation struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	PatchType          string                 `protobuf:"bytes,2,opt,name=patchType,proto3" json:"patchType,omitempty"`
-	ApplyConfiguration *ApplyConfiguration    `protobuf:"bytes,3,opt,name=applyConfiguration,proto3" json:"applyConfiguration,omitempty"`
-	JsonPatch          *JSONPatch             `protobuf:"bytes,4,opt,name=jsonPatch,proto3" json:"jsonPatch,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ApplyConfiguration or JSONPatch.
+	PatchType string `protobuf:"bytes,2,opt,name=patchType,proto3" json:"patchType,omitempty"`
+	// A change by merging.
+	ApplyConfiguration *ApplyConfiguration `protobuf:"bytes,3,opt,name=applyConfiguration,proto3" json:"applyConfiguration,omitempty"`
+	// A change by JSON patch.
+	JsonPatch     *JSONPatch `protobuf:"bytes,4,opt,name=jsonPatch,proto3" json:"jsonPatch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Mutation) Reset() {
@@ -581,9 +617,11 @@ func (x *Mutation) GetJsonPatch() *JSONPatch {
 	return nil
 }
 
+// ApplyConfiguration changes an object by merging another into it, as server-side apply does.
 type ApplyConfiguration struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Expression    string                 `protobuf:"bytes,1,opt,name=expression,proto3" json:"expression,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Expression that gives the object to merge.
+	Expression    string `protobuf:"bytes,1,opt,name=expression,proto3" json:"expression,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -625,9 +663,11 @@ func (x *ApplyConfiguration) GetExpression() string {
 	return ""
 }
 
+// JSONPatch changes an object by a JSON patch.
 type JSONPatch struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Expression    string                 `protobuf:"bytes,1,opt,name=expression,proto3" json:"expression,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Expression that gives the list of operations.
+	Expression    string `protobuf:"bytes,1,opt,name=expression,proto3" json:"expression,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -669,10 +709,13 @@ func (x *JSONPatch) GetExpression() string {
 	return ""
 }
 
+// MatchCondition is an expression that must be true.
 type MatchCondition struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Expression    string                 `protobuf:"bytes,2,opt,name=expression,proto3" json:"expression,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the condition; unique among its like.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The expression, over object, oldObject, request and authorizer.
+	Expression    string `protobuf:"bytes,2,opt,name=expression,proto3" json:"expression,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

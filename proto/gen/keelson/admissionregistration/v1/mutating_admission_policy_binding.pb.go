@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A MutatingAdmissionPolicyBinding puts a policy into effect, with parameters and for a part of its requests.
 type MutatingAdmissionPolicyBinding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -77,11 +78,15 @@ func (x *MutatingAdmissionPolicyBinding) GetSpec() *MutatingAdmissionPolicyBindi
 	return nil
 }
 
+// MutatingAdmissionPolicyBindingSpec says which policy, and for what.
 type MutatingAdmissionPolicyBindingSpec struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	PolicyName     string                 `protobuf:"bytes,1,opt,name=policyName,proto3" json:"policyName,omitempty"`
-	ParamRef       *ParamRef              `protobuf:"bytes,2,opt,name=paramRef,proto3" json:"paramRef,omitempty"`
-	MatchResources *MatchResources        `protobuf:"bytes,3,opt,name=matchResources,proto3" json:"matchResources,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the policy.
+	PolicyName string `protobuf:"bytes,1,opt,name=policyName,proto3" json:"policyName,omitempty"`
+	// The parameters. Unset: none.
+	ParamRef *ParamRef `protobuf:"bytes,2,opt,name=paramRef,proto3" json:"paramRef,omitempty"`
+	// Requests that it is for, among those of the policy. Unset: all of them.
+	MatchResources *MatchResources `protobuf:"bytes,3,opt,name=matchResources,proto3" json:"matchResources,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -137,12 +142,17 @@ func (x *MutatingAdmissionPolicyBindingSpec) GetMatchResources() *MatchResources
 	return nil
 }
 
+// ParamRef names parameters of a policy. One of name and selector is set; the policy is looked at once for each object.
 type ParamRef struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	Name                    string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Namespace               string                 `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Selector                *v1.LabelSelector      `protobuf:"bytes,3,opt,name=selector,proto3" json:"selector,omitempty"`
-	ParameterNotFoundAction *string                `protobuf:"bytes,4,opt,name=parameterNotFoundAction,proto3,oneof" json:"parameterNotFoundAction,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the object.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its namespace. Empty: the request's, where the kind has namespaces.
+	Namespace string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Labels of the objects.
+	Selector *v1.LabelSelector `protobuf:"bytes,3,opt,name=selector,proto3" json:"selector,omitempty"`
+	// What follows when there is none: Allow lets requests pass, Deny goes by the failure policy.
+	ParameterNotFoundAction *string `protobuf:"bytes,4,opt,name=parameterNotFoundAction,proto3,oneof" json:"parameterNotFoundAction,omitempty"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
 }

@@ -23,10 +23,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A MutatingWebhookConfiguration lists servers that may change objects, or refuse requests.
 type MutatingWebhookConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
-	Metadata      *v1.ObjectMeta     `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The servers, asked one after another.
 	Webhooks      []*MutatingWebhook `protobuf:"bytes,2,rep,name=Webhooks,json=webhooks,proto3" json:"Webhooks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -76,22 +78,35 @@ func (x *MutatingWebhookConfiguration) GetWebhooks() []*MutatingWebhook {
 	return nil
 }
 
+// MutatingWebhook is a server that is asked about requests.
 type MutatingWebhook struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	Name                    string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	ClientConfig            *WebhookClientConfig   `protobuf:"bytes,2,opt,name=clientConfig,proto3" json:"clientConfig,omitempty"`
-	Rules                   []*RuleWithOperations  `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
-	FailurePolicy           *string                `protobuf:"bytes,4,opt,name=failurePolicy,proto3,oneof" json:"failurePolicy,omitempty"`
-	MatchPolicy             *string                `protobuf:"bytes,9,opt,name=matchPolicy,proto3,oneof" json:"matchPolicy,omitempty"`
-	NamespaceSelector       *v1.LabelSelector      `protobuf:"bytes,5,opt,name=namespaceSelector,proto3" json:"namespaceSelector,omitempty"`
-	ObjectSelector          *v1.LabelSelector      `protobuf:"bytes,11,opt,name=objectSelector,proto3" json:"objectSelector,omitempty"`
-	SideEffects             *string                `protobuf:"bytes,6,opt,name=sideEffects,proto3,oneof" json:"sideEffects,omitempty"`
-	TimeoutSeconds          *int32                 `protobuf:"varint,7,opt,name=timeoutSeconds,proto3,oneof" json:"timeoutSeconds,omitempty"`
-	AdmissionReviewVersions []string               `protobuf:"bytes,8,rep,name=admissionReviewVersions,proto3" json:"admissionReviewVersions,omitempty"`
-	ReinvocationPolicy      *string                `protobuf:"bytes,10,opt,name=reinvocationPolicy,proto3,oneof" json:"reinvocationPolicy,omitempty"`
-	MatchConditions         []*MatchCondition      `protobuf:"bytes,12,rep,name=matchConditions,proto3" json:"matchConditions,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the webhook, with a domain; unique in the configuration.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How the server is reached.
+	ClientConfig *WebhookClientConfig `protobuf:"bytes,2,opt,name=clientConfig,proto3" json:"clientConfig,omitempty"`
+	// Requests that it is asked about; any rule will do. It is never asked about webhook configurations.
+	Rules []*RuleWithOperations `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
+	// What a failed call means: Fail (default) refuses the request, Ignore lets it pass.
+	FailurePolicy *string `protobuf:"bytes,4,opt,name=failurePolicy,proto3,oneof" json:"failurePolicy,omitempty"`
+	// Equivalent (default) also asks about the same objects by other groups and versions; Exact does not.
+	MatchPolicy *string `protobuf:"bytes,9,opt,name=matchPolicy,proto3,oneof" json:"matchPolicy,omitempty"`
+	// Labels of the namespaces of the objects. Unset: all.
+	NamespaceSelector *v1.LabelSelector `protobuf:"bytes,5,opt,name=namespaceSelector,proto3" json:"namespaceSelector,omitempty"`
+	// Labels of the objects, before or after the change. Unset: all.
+	ObjectSelector *v1.LabelSelector `protobuf:"bytes,11,opt,name=objectSelector,proto3" json:"objectSelector,omitempty"`
+	// None or NoneOnDryRun; webhooks with other effects are not asked about dry runs.
+	SideEffects *string `protobuf:"bytes,6,opt,name=sideEffects,proto3,oneof" json:"sideEffects,omitempty"`
+	// Seconds after which a call has failed; 1 to 30. Default: 10.
+	TimeoutSeconds *int32 `protobuf:"varint,7,opt,name=timeoutSeconds,proto3,oneof" json:"timeoutSeconds,omitempty"`
+	// Versions of AdmissionReview that the server takes, best first.
+	AdmissionReviewVersions []string `protobuf:"bytes,8,rep,name=admissionReviewVersions,proto3" json:"admissionReviewVersions,omitempty"`
+	// Whether it is asked again when a later one changed the object: Never (default) or IfNeeded.
+	ReinvocationPolicy *string `protobuf:"bytes,10,opt,name=reinvocationPolicy,proto3,oneof" json:"reinvocationPolicy,omitempty"`
+	// CEL expressions that must all be true for the server to be asked. Empty: no condition.
+	MatchConditions []*MatchCondition `protobuf:"bytes,12,rep,name=matchConditions,proto3" json:"matchConditions,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *MutatingWebhook) Reset() {
@@ -208,11 +223,15 @@ func (x *MutatingWebhook) GetMatchConditions() []*MatchCondition {
 	return nil
 }
 
+// WebhookClientConfig says how a webhook is reached. One of url and service is set.
 type WebhookClientConfig struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Url           *string                `protobuf:"bytes,3,opt,name=url,proto3,oneof" json:"url,omitempty"`
-	Service       *ServiceReference      `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
-	CaBundle      []byte                 `protobuf:"bytes,2,opt,name=caBundle,proto3" json:"caBundle,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address: "https://host:port/path".
+	Url *string `protobuf:"bytes,3,opt,name=url,proto3,oneof" json:"url,omitempty"`
+	// A service of the cluster.
+	Service *ServiceReference `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	// Certificates, as PEM, that the server's certificate is verified with. Empty: the system's.
+	CaBundle      []byte `protobuf:"bytes,2,opt,name=caBundle,proto3" json:"caBundle,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -268,12 +287,17 @@ func (x *WebhookClientConfig) GetCaBundle() []byte {
 	return nil
 }
 
+// ServiceReference names a service that a webhook stands behind.
 type ServiceReference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Path          *string                `protobuf:"bytes,3,opt,name=path,proto3,oneof" json:"path,omitempty"`
-	Port          *int32                 `protobuf:"varint,4,opt,name=port,proto3,oneof" json:"port,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Namespace of the service.
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Its name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Path of the requests. Unset: "/".
+	Path *string `protobuf:"bytes,3,opt,name=path,proto3,oneof" json:"path,omitempty"`
+	// Port of the service. Default: 443.
+	Port          *int32 `protobuf:"varint,4,opt,name=port,proto3,oneof" json:"port,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

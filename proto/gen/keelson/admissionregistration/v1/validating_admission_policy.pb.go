@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A ValidatingAdmissionPolicy has CEL expressions that requests must fulfil. It takes effect through bindings.
 type ValidatingAdmissionPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,17 +87,25 @@ func (x *ValidatingAdmissionPolicy) GetStatus() *ValidatingAdmissionPolicyStatus
 	return nil
 }
 
+// ValidatingAdmissionPolicySpec has the expressions and the requests that they are for.
 type ValidatingAdmissionPolicySpec struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	ParamKind        *ParamKind             `protobuf:"bytes,1,opt,name=paramKind,proto3" json:"paramKind,omitempty"`
-	MatchConstraints *MatchResources        `protobuf:"bytes,2,opt,name=matchConstraints,proto3" json:"matchConstraints,omitempty"`
-	Validations      []*Validation          `protobuf:"bytes,3,rep,name=validations,proto3" json:"validations,omitempty"`
-	FailurePolicy    *string                `protobuf:"bytes,4,opt,name=failurePolicy,proto3,oneof" json:"failurePolicy,omitempty"`
-	AuditAnnotations []*AuditAnnotation     `protobuf:"bytes,5,rep,name=auditAnnotations,proto3" json:"auditAnnotations,omitempty"`
-	MatchConditions  []*MatchCondition      `protobuf:"bytes,6,rep,name=matchConditions,proto3" json:"matchConditions,omitempty"`
-	Variables        []*Variable            `protobuf:"bytes,7,rep,name=variables,proto3" json:"variables,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Kind of the objects that bindings may give as parameters. Unset: none.
+	ParamKind *ParamKind `protobuf:"bytes,1,opt,name=paramKind,proto3" json:"paramKind,omitempty"`
+	// Requests that the policy is for.
+	MatchConstraints *MatchResources `protobuf:"bytes,2,opt,name=matchConstraints,proto3" json:"matchConstraints,omitempty"`
+	// Expressions that must be true.
+	Validations []*Validation `protobuf:"bytes,3,rep,name=validations,proto3" json:"validations,omitempty"`
+	// What an expression that cannot be evaluated means: Fail (default) refuses the request, Ignore lets it pass.
+	FailurePolicy *string `protobuf:"bytes,4,opt,name=failurePolicy,proto3,oneof" json:"failurePolicy,omitempty"`
+	// What is added to the audit log.
+	AuditAnnotations []*AuditAnnotation `protobuf:"bytes,5,rep,name=auditAnnotations,proto3" json:"auditAnnotations,omitempty"`
+	// Expressions that must all be true for the policy to be looked at.
+	MatchConditions []*MatchCondition `protobuf:"bytes,6,rep,name=matchConditions,proto3" json:"matchConditions,omitempty"`
+	// Expressions that others refer to as variables.<name>; each may use those before it.
+	Variables     []*Variable `protobuf:"bytes,7,rep,name=variables,proto3" json:"variables,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ValidatingAdmissionPolicySpec) Reset() {
@@ -178,12 +187,17 @@ func (x *ValidatingAdmissionPolicySpec) GetVariables() []*Variable {
 	return nil
 }
 
+// Validation is an expression that must be true.
 type Validation struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Expression        string                 `protobuf:"bytes,1,opt,name=Expression,json=expression,proto3" json:"Expression,omitempty"`
-	Message           string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	Reason            *string                `protobuf:"bytes,3,opt,name=reason,proto3,oneof" json:"reason,omitempty"`
-	MessageExpression string                 `protobuf:"bytes,4,opt,name=messageExpression,proto3" json:"messageExpression,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The expression, over object, oldObject, request, params, namespaceObject, variables and authorizer.
+	Expression string `protobuf:"bytes,1,opt,name=Expression,json=expression,proto3" json:"Expression,omitempty"`
+	// What the refusal says. Empty: that the expression failed.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// Reason of the refusal: Unauthorized, Forbidden, Invalid (default) or RequestEntityTooLarge.
+	Reason *string `protobuf:"bytes,3,opt,name=reason,proto3,oneof" json:"reason,omitempty"`
+	// Expression that gives the message; it wins over message.
+	MessageExpression string `protobuf:"bytes,4,opt,name=messageExpression,proto3" json:"messageExpression,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -246,10 +260,13 @@ func (x *Validation) GetMessageExpression() string {
 	return ""
 }
 
+// AuditAnnotation is something that is added to the audit log.
 type AuditAnnotation struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Key             string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	ValueExpression string                 `protobuf:"bytes,2,opt,name=valueExpression,proto3" json:"valueExpression,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Key of the annotation; the policy's name is put before it.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Expression that gives the value; null adds nothing.
+	ValueExpression string `protobuf:"bytes,2,opt,name=valueExpression,proto3" json:"valueExpression,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -298,13 +315,17 @@ func (x *AuditAnnotation) GetValueExpression() string {
 	return ""
 }
 
+// ValidatingAdmissionPolicyStatus is what was found out about a policy.
 type ValidatingAdmissionPolicyStatus struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	ObservedGeneration int64                  `protobuf:"varint,1,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
-	TypeChecking       *TypeChecking          `protobuf:"bytes,2,opt,name=typeChecking,proto3" json:"typeChecking,omitempty"`
-	Conditions         []*v1.Condition        `protobuf:"bytes,3,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// metadata.generation that the status speaks of.
+	ObservedGeneration int64 `protobuf:"varint,1,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
+	// Mistakes in the expressions. Unset: not looked for yet.
+	TypeChecking *TypeChecking `protobuf:"bytes,2,opt,name=typeChecking,proto3" json:"typeChecking,omitempty"`
+	// Facts about the policy.
+	Conditions    []*v1.Condition `protobuf:"bytes,3,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ValidatingAdmissionPolicyStatus) Reset() {
@@ -358,9 +379,11 @@ func (x *ValidatingAdmissionPolicyStatus) GetConditions() []*v1.Condition {
 	return nil
 }
 
+// TypeChecking is the mistakes found in expressions by the types of the kinds they are for.
 type TypeChecking struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	ExpressionWarnings []*ExpressionWarning   `protobuf:"bytes,1,rep,name=expressionWarnings,proto3" json:"expressionWarnings,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The mistakes.
+	ExpressionWarnings []*ExpressionWarning `protobuf:"bytes,1,rep,name=expressionWarnings,proto3" json:"expressionWarnings,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -402,10 +425,13 @@ func (x *TypeChecking) GetExpressionWarnings() []*ExpressionWarning {
 	return nil
 }
 
+// ExpressionWarning is a mistake in an expression.
 type ExpressionWarning struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	FieldRef      string                 `protobuf:"bytes,2,opt,name=fieldRef,proto3" json:"fieldRef,omitempty"`
-	Warning       string                 `protobuf:"bytes,3,opt,name=warning,proto3" json:"warning,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the expression: "spec.validations[0].expression".
+	FieldRef string `protobuf:"bytes,2,opt,name=fieldRef,proto3" json:"fieldRef,omitempty"`
+	// What is wrong, for people.
+	Warning       string `protobuf:"bytes,3,opt,name=warning,proto3" json:"warning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

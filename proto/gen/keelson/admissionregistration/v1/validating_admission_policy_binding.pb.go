@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A ValidatingAdmissionPolicyBinding puts a policy into effect, with parameters and for a part of its requests.
 type ValidatingAdmissionPolicyBinding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -77,12 +78,17 @@ func (x *ValidatingAdmissionPolicyBinding) GetSpec() *ValidatingAdmissionPolicyB
 	return nil
 }
 
+// ValidatingAdmissionPolicyBindingSpec says which policy, for what, and what follows.
 type ValidatingAdmissionPolicyBindingSpec struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	PolicyName        string                 `protobuf:"bytes,1,opt,name=policyName,proto3" json:"policyName,omitempty"`
-	ParamRef          *ParamRef              `protobuf:"bytes,2,opt,name=paramRef,proto3" json:"paramRef,omitempty"`
-	MatchResources    *MatchResources        `protobuf:"bytes,3,opt,name=matchResources,proto3" json:"matchResources,omitempty"`
-	ValidationActions []string               `protobuf:"bytes,4,rep,name=validationActions,proto3" json:"validationActions,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the policy.
+	PolicyName string `protobuf:"bytes,1,opt,name=policyName,proto3" json:"policyName,omitempty"`
+	// The parameters. Unset: none.
+	ParamRef *ParamRef `protobuf:"bytes,2,opt,name=paramRef,proto3" json:"paramRef,omitempty"`
+	// Requests that it is for, among those of the policy. Unset: all of them.
+	MatchResources *MatchResources `protobuf:"bytes,3,opt,name=matchResources,proto3" json:"matchResources,omitempty"`
+	// What a failed validation leads to: Deny refuses, Warn warns the client, Audit notes it in the audit log.
+	ValidationActions []string `protobuf:"bytes,4,rep,name=validationActions,proto3" json:"validationActions,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }

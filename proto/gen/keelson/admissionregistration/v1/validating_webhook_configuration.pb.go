@@ -23,10 +23,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A ValidatingWebhookConfiguration lists servers that may refuse requests.
 type ValidatingWebhookConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
-	Metadata      *v1.ObjectMeta       `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The servers. All are asked at once; one refusal is enough.
 	Webhooks      []*ValidatingWebhook `protobuf:"bytes,2,rep,name=Webhooks,json=webhooks,proto3" json:"Webhooks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -76,21 +78,33 @@ func (x *ValidatingWebhookConfiguration) GetWebhooks() []*ValidatingWebhook {
 	return nil
 }
 
+// ValidatingWebhook is a server that is asked about requests.
 type ValidatingWebhook struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	Name                    string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	ClientConfig            *WebhookClientConfig   `protobuf:"bytes,2,opt,name=clientConfig,proto3" json:"clientConfig,omitempty"`
-	Rules                   []*RuleWithOperations  `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
-	FailurePolicy           *string                `protobuf:"bytes,4,opt,name=failurePolicy,proto3,oneof" json:"failurePolicy,omitempty"`
-	MatchPolicy             *string                `protobuf:"bytes,9,opt,name=matchPolicy,proto3,oneof" json:"matchPolicy,omitempty"`
-	NamespaceSelector       *v1.LabelSelector      `protobuf:"bytes,5,opt,name=namespaceSelector,proto3" json:"namespaceSelector,omitempty"`
-	ObjectSelector          *v1.LabelSelector      `protobuf:"bytes,10,opt,name=objectSelector,proto3" json:"objectSelector,omitempty"`
-	SideEffects             *string                `protobuf:"bytes,6,opt,name=sideEffects,proto3,oneof" json:"sideEffects,omitempty"`
-	TimeoutSeconds          *int32                 `protobuf:"varint,7,opt,name=timeoutSeconds,proto3,oneof" json:"timeoutSeconds,omitempty"`
-	AdmissionReviewVersions []string               `protobuf:"bytes,8,rep,name=admissionReviewVersions,proto3" json:"admissionReviewVersions,omitempty"`
-	MatchConditions         []*MatchCondition      `protobuf:"bytes,11,rep,name=matchConditions,proto3" json:"matchConditions,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the webhook, with a domain; unique in the configuration.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How the server is reached.
+	ClientConfig *WebhookClientConfig `protobuf:"bytes,2,opt,name=clientConfig,proto3" json:"clientConfig,omitempty"`
+	// Requests that it is asked about; any rule will do. It is never asked about webhook configurations.
+	Rules []*RuleWithOperations `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
+	// What a failed call means: Fail (default) refuses the request, Ignore lets it pass.
+	FailurePolicy *string `protobuf:"bytes,4,opt,name=failurePolicy,proto3,oneof" json:"failurePolicy,omitempty"`
+	// Equivalent (default) also asks about the same objects by other groups and versions; Exact does not.
+	MatchPolicy *string `protobuf:"bytes,9,opt,name=matchPolicy,proto3,oneof" json:"matchPolicy,omitempty"`
+	// Labels of the namespaces of the objects. Unset: all.
+	NamespaceSelector *v1.LabelSelector `protobuf:"bytes,5,opt,name=namespaceSelector,proto3" json:"namespaceSelector,omitempty"`
+	// Labels of the objects, before or after the change. Unset: all.
+	ObjectSelector *v1.LabelSelector `protobuf:"bytes,10,opt,name=objectSelector,proto3" json:"objectSelector,omitempty"`
+	// None or NoneOnDryRun; webhooks with other effects are not asked about dry runs.
+	SideEffects *string `protobuf:"bytes,6,opt,name=sideEffects,proto3,oneof" json:"sideEffects,omitempty"`
+	// Seconds after which a call has failed; 1 to 30. Default: 10.
+	TimeoutSeconds *int32 `protobuf:"varint,7,opt,name=timeoutSeconds,proto3,oneof" json:"timeoutSeconds,omitempty"`
+	// Versions of AdmissionReview that the server takes, best first.
+	AdmissionReviewVersions []string `protobuf:"bytes,8,rep,name=admissionReviewVersions,proto3" json:"admissionReviewVersions,omitempty"`
+	// CEL expressions that must all be true for the server to be asked. Empty: no condition.
+	MatchConditions []*MatchCondition `protobuf:"bytes,11,rep,name=matchConditions,proto3" json:"matchConditions,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ValidatingWebhook) Reset() {

@@ -23,10 +23,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// APIGroupDiscovery tells all about one API group.
 type APIGroupDiscovery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name, labels, owners and what else every object has.
-	Metadata      *v1.ObjectMeta         `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// The versions, best first.
 	Versions      []*APIVersionDiscovery `protobuf:"bytes,2,rep,name=versions,proto3" json:"versions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -76,11 +78,15 @@ func (x *APIGroupDiscovery) GetVersions() []*APIVersionDiscovery {
 	return nil
 }
 
+// APIVersionDiscovery tells about one version of a group.
 type APIVersionDiscovery struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Version       string                  `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
-	Resources     []*APIResourceDiscovery `protobuf:"bytes,2,rep,name=resources,proto3" json:"resources,omitempty"`
-	Freshness     string                  `protobuf:"bytes,3,opt,name=freshness,proto3" json:"freshness,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version: "v1".
+	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	// Its resources.
+	Resources []*APIResourceDiscovery `protobuf:"bytes,2,rep,name=resources,proto3" json:"resources,omitempty"`
+	// Current, or Stale where another server was asked and did not answer.
+	Freshness     string `protobuf:"bytes,3,opt,name=freshness,proto3" json:"freshness,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -136,18 +142,27 @@ func (x *APIVersionDiscovery) GetFreshness() string {
 	return ""
 }
 
+// APIResourceDiscovery tells how one resource can be used.
 type APIResourceDiscovery struct {
-	state            protoimpl.MessageState     `protogen:"open.v1"`
-	Resource         string                     `protobuf:"bytes,1,opt,name=resource,proto3" json:"resource,omitempty"`
-	ResponseKind     *v1.GroupVersionKind       `protobuf:"bytes,2,opt,name=responseKind,proto3" json:"responseKind,omitempty"`
-	Scope            string                     `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
-	SingularResource string                     `protobuf:"bytes,4,opt,name=singularResource,proto3" json:"singularResource,omitempty"`
-	Verbs            []string                   `protobuf:"bytes,5,rep,name=verbs,proto3" json:"verbs,omitempty"`
-	ShortNames       []string                   `protobuf:"bytes,6,rep,name=shortNames,proto3" json:"shortNames,omitempty"`
-	Categories       []string                   `protobuf:"bytes,7,rep,name=categories,proto3" json:"categories,omitempty"`
-	Subresources     []*APISubresourceDiscovery `protobuf:"bytes,8,rep,name=subresources,proto3" json:"subresources,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lower-case plural: "pods".
+	Resource string `protobuf:"bytes,1,opt,name=resource,proto3" json:"resource,omitempty"`
+	// Kind of the objects.
+	ResponseKind *v1.GroupVersionKind `protobuf:"bytes,2,opt,name=responseKind,proto3" json:"responseKind,omitempty"`
+	// Cluster or Namespaced.
+	Scope string `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
+	// Lower-case singular: "pod".
+	SingularResource string `protobuf:"bytes,4,opt,name=singularResource,proto3" json:"singularResource,omitempty"`
+	// What can be done: get, list, watch, create, update, patch, delete, deletecollection.
+	Verbs []string `protobuf:"bytes,5,rep,name=verbs,proto3" json:"verbs,omitempty"`
+	// Abbreviations for command lines: "po".
+	ShortNames []string `protobuf:"bytes,6,rep,name=shortNames,proto3" json:"shortNames,omitempty"`
+	// Groups of kinds for command lines: "all".
+	Categories []string `protobuf:"bytes,7,rep,name=categories,proto3" json:"categories,omitempty"`
+	// Its subresources.
+	Subresources  []*APISubresourceDiscovery `protobuf:"bytes,8,rep,name=subresources,proto3" json:"subresources,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *APIResourceDiscovery) Reset() {
@@ -236,12 +251,17 @@ func (x *APIResourceDiscovery) GetSubresources() []*APISubresourceDiscovery {
 	return nil
 }
 
+// APISubresourceDiscovery tells how one subresource can be used.
 type APISubresourceDiscovery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Subresource   string                 `protobuf:"bytes,1,opt,name=subresource,proto3" json:"subresource,omitempty"`
-	ResponseKind  *v1.GroupVersionKind   `protobuf:"bytes,2,opt,name=responseKind,proto3" json:"responseKind,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name: "log".
+	Subresource string `protobuf:"bytes,1,opt,name=subresource,proto3" json:"subresource,omitempty"`
+	// Kind that it returns.
+	ResponseKind *v1.GroupVersionKind `protobuf:"bytes,2,opt,name=responseKind,proto3" json:"responseKind,omitempty"`
+	// Kinds that it takes. Empty: the kind that it returns.
 	AcceptedTypes []*v1.GroupVersionKind `protobuf:"bytes,3,rep,name=acceptedTypes,proto3" json:"acceptedTypes,omitempty"`
-	Verbs         []string               `protobuf:"bytes,4,rep,name=verbs,proto3" json:"verbs,omitempty"`
+	// What can be done.
+	Verbs         []string `protobuf:"bytes,4,rep,name=verbs,proto3" json:"verbs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

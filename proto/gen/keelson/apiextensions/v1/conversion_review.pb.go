@@ -23,10 +23,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ConversionReview is what the server and a conversion webhook say to each other.
 type ConversionReview struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Request       *ConversionRequest     `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
-	Response      *ConversionResponse    `protobuf:"bytes,2,opt,name=response,proto3" json:"response,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The question; set by the server.
+	Request *ConversionRequest `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// The answer; set by the webhook.
+	Response      *ConversionResponse `protobuf:"bytes,2,opt,name=response,proto3" json:"response,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -75,13 +78,17 @@ func (x *ConversionReview) GetResponse() *ConversionResponse {
 	return nil
 }
 
+// ConversionRequest asks for objects in another version.
 type ConversionRequest struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Uid               string                 `protobuf:"bytes,1,opt,name=uid,proto3" json:"uid,omitempty"`
-	DesiredAPIVersion string                 `protobuf:"bytes,2,opt,name=desiredAPIVersion,proto3" json:"desiredAPIVersion,omitempty"`
-	Objects           []*v1.RawExtension     `protobuf:"bytes,3,rep,name=objects,proto3" json:"objects,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ID of the question, to be repeated in the answer.
+	Uid string `protobuf:"bytes,1,opt,name=uid,proto3" json:"uid,omitempty"`
+	// Group and version to convert to.
+	DesiredAPIVersion string `protobuf:"bytes,2,opt,name=desiredAPIVersion,proto3" json:"desiredAPIVersion,omitempty"`
+	// The objects.
+	Objects       []*v1.RawExtension `protobuf:"bytes,3,rep,name=objects,proto3" json:"objects,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConversionRequest) Reset() {
@@ -135,13 +142,17 @@ func (x *ConversionRequest) GetObjects() []*v1.RawExtension {
 	return nil
 }
 
+// ConversionResponse has the converted objects.
 type ConversionResponse struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Uid              string                 `protobuf:"bytes,1,opt,name=uid,proto3" json:"uid,omitempty"`
-	ConvertedObjects []*v1.RawExtension     `protobuf:"bytes,2,rep,name=convertedObjects,proto3" json:"convertedObjects,omitempty"`
-	Result           *v1.Status             `protobuf:"bytes,3,opt,name=result,proto3" json:"result,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ID of the question.
+	Uid string `protobuf:"bytes,1,opt,name=uid,proto3" json:"uid,omitempty"`
+	// The objects, in the order of the request. Empty where result is a failure.
+	ConvertedObjects []*v1.RawExtension `protobuf:"bytes,2,rep,name=convertedObjects,proto3" json:"convertedObjects,omitempty"`
+	// Success or failure, with a message for the client.
+	Result        *v1.Status `protobuf:"bytes,3,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConversionResponse) Reset() {

@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A CustomResourceDefinition adds a kind to the API. Its name is <plural>.<group>.
 type CustomResourceDefinition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,14 +87,21 @@ func (x *CustomResourceDefinition) GetStatus() *CustomResourceDefinitionStatus {
 	return nil
 }
 
+// CustomResourceDefinitionSpec describes a kind.
 type CustomResourceDefinitionSpec struct {
-	state                 protoimpl.MessageState             `protogen:"open.v1"`
-	Group                 string                             `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
-	Names                 *CustomResourceDefinitionNames     `protobuf:"bytes,3,opt,name=names,proto3" json:"names,omitempty"`
-	Scope                 string                             `protobuf:"bytes,4,opt,name=scope,proto3" json:"scope,omitempty"`
-	Versions              []*CustomResourceDefinitionVersion `protobuf:"bytes,7,rep,name=versions,proto3" json:"versions,omitempty"`
-	Conversion            *CustomResourceConversion          `protobuf:"bytes,9,opt,name=conversion,proto3" json:"conversion,omitempty"`
-	PreserveUnknownFields bool                               `protobuf:"varint,10,opt,name=preserveUnknownFields,proto3" json:"preserveUnknownFields,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// API group of the kind. Cannot be changed.
+	Group string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	// Names of the kind.
+	Names *CustomResourceDefinitionNames `protobuf:"bytes,3,opt,name=names,proto3" json:"names,omitempty"`
+	// Cluster or Namespaced. Cannot be changed.
+	Scope string `protobuf:"bytes,4,opt,name=scope,proto3" json:"scope,omitempty"`
+	// Versions of the kind, one of which is stored.
+	Versions []*CustomResourceDefinitionVersion `protobuf:"bytes,7,rep,name=versions,proto3" json:"versions,omitempty"`
+	// How objects get from one version to another. Unset: only apiVersion is changed.
+	Conversion *CustomResourceConversion `protobuf:"bytes,9,opt,name=conversion,proto3" json:"conversion,omitempty"`
+	// Must be false: schemas say which unknown fields are kept.
+	PreserveUnknownFields bool `protobuf:"varint,10,opt,name=preserveUnknownFields,proto3" json:"preserveUnknownFields,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -170,14 +178,21 @@ func (x *CustomResourceDefinitionSpec) GetPreserveUnknownFields() bool {
 	return false
 }
 
+// CustomResourceDefinitionNames is the names of a kind.
 type CustomResourceDefinitionNames struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Plural        string                 `protobuf:"bytes,1,opt,name=plural,proto3" json:"plural,omitempty"`
-	Singular      string                 `protobuf:"bytes,2,opt,name=singular,proto3" json:"singular,omitempty"`
-	ShortNames    []string               `protobuf:"bytes,3,rep,name=shortNames,proto3" json:"shortNames,omitempty"`
-	Kind          string                 `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
-	ListKind      string                 `protobuf:"bytes,5,opt,name=listKind,proto3" json:"listKind,omitempty"`
-	Categories    []string               `protobuf:"bytes,6,rep,name=categories,proto3" json:"categories,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lower-case plural, as it stands in URLs.
+	Plural string `protobuf:"bytes,1,opt,name=plural,proto3" json:"plural,omitempty"`
+	// Lower-case singular. Empty: the kind in lower case.
+	Singular string `protobuf:"bytes,2,opt,name=singular,proto3" json:"singular,omitempty"`
+	// Abbreviations for command lines.
+	ShortNames []string `protobuf:"bytes,3,rep,name=shortNames,proto3" json:"shortNames,omitempty"`
+	// The kind, in CamelCase.
+	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Kind of lists. Empty: the kind and "List".
+	ListKind string `protobuf:"bytes,5,opt,name=listKind,proto3" json:"listKind,omitempty"`
+	// Groups of kinds for command lines: "all".
+	Categories    []string `protobuf:"bytes,6,rep,name=categories,proto3" json:"categories,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -254,19 +269,29 @@ func (x *CustomResourceDefinitionNames) GetCategories() []string {
 	return nil
 }
 
+// CustomResourceDefinitionVersion is one version of a kind.
 type CustomResourceDefinitionVersion struct {
-	state                    protoimpl.MessageState            `protogen:"open.v1"`
-	Name                     string                            `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Served                   bool                              `protobuf:"varint,2,opt,name=served,proto3" json:"served,omitempty"`
-	Storage                  bool                              `protobuf:"varint,3,opt,name=storage,proto3" json:"storage,omitempty"`
-	Deprecated               bool                              `protobuf:"varint,7,opt,name=deprecated,proto3" json:"deprecated,omitempty"`
-	DeprecationWarning       *string                           `protobuf:"bytes,8,opt,name=deprecationWarning,proto3,oneof" json:"deprecationWarning,omitempty"`
-	Schema                   *CustomResourceValidation         `protobuf:"bytes,4,opt,name=schema,proto3" json:"schema,omitempty"`
-	Subresources             *CustomResourceSubresources       `protobuf:"bytes,5,opt,name=subresources,proto3" json:"subresources,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version: "v1", "v1beta1".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Whether it can be used.
+	Served bool `protobuf:"varint,2,opt,name=served,proto3" json:"served,omitempty"`
+	// Whether objects are stored in it; true for exactly one version.
+	Storage bool `protobuf:"varint,3,opt,name=storage,proto3" json:"storage,omitempty"`
+	// Whether clients that use it are warned. Default: false.
+	Deprecated bool `protobuf:"varint,7,opt,name=deprecated,proto3" json:"deprecated,omitempty"`
+	// What the warning says. Unset: a standard text.
+	DeprecationWarning *string `protobuf:"bytes,8,opt,name=deprecationWarning,proto3,oneof" json:"deprecationWarning,omitempty"`
+	// What objects look like. Required.
+	Schema *CustomResourceValidation `protobuf:"bytes,4,opt,name=schema,proto3" json:"schema,omitempty"`
+	// Subresources of the kind.
+	Subresources *CustomResourceSubresources `protobuf:"bytes,5,opt,name=subresources,proto3" json:"subresources,omitempty"`
+	// Columns of `kubectl get`. Empty: the age.
 	AdditionalPrinterColumns []*CustomResourceColumnDefinition `protobuf:"bytes,6,rep,name=additionalPrinterColumns,proto3" json:"additionalPrinterColumns,omitempty"`
-	SelectableFields         []*SelectableField                `protobuf:"bytes,9,rep,name=selectableFields,proto3" json:"selectableFields,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	// Fields that field selectors may name, at most 8.
+	SelectableFields []*SelectableField `protobuf:"bytes,9,rep,name=selectableFields,proto3" json:"selectableFields,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *CustomResourceDefinitionVersion) Reset() {
@@ -362,9 +387,11 @@ func (x *CustomResourceDefinitionVersion) GetSelectableFields() []*SelectableFie
 	return nil
 }
 
+// CustomResourceValidation is a schema.
 type CustomResourceValidation struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	OpenAPIV3Schema *JSONSchemaProps       `protobuf:"bytes,1,opt,name=openAPIV3Schema,proto3" json:"openAPIV3Schema,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The schema of the whole object.
+	OpenAPIV3Schema *JSONSchemaProps `protobuf:"bytes,1,opt,name=openAPIV3Schema,proto3" json:"openAPIV3Schema,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -406,54 +433,99 @@ func (x *CustomResourceValidation) GetOpenAPIV3Schema() *JSONSchemaProps {
 	return nil
 }
 
+// JSONSchemaProps is a JSON schema in the form of OpenAPI v3, as far as custom resources may use it.
 type JSONSchemaProps struct {
-	state                            protoimpl.MessageState                   `protogen:"open.v1"`
-	Id                               string                                   `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Schema                           string                                   `protobuf:"bytes,2,opt,name=schema,json=$schema,proto3" json:"schema,omitempty"`
-	Ref                              *string                                  `protobuf:"bytes,3,opt,name=ref,json=$ref,proto3,oneof" json:"ref,omitempty"`
-	Description                      string                                   `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
-	Type                             string                                   `protobuf:"bytes,5,opt,name=type,proto3" json:"type,omitempty"`
-	Format                           string                                   `protobuf:"bytes,6,opt,name=format,proto3" json:"format,omitempty"`
-	Title                            string                                   `protobuf:"bytes,7,opt,name=title,proto3" json:"title,omitempty"`
-	Default                          *JSON                                    `protobuf:"bytes,8,opt,name=default,proto3" json:"default,omitempty"`
-	Maximum                          *float64                                 `protobuf:"fixed64,9,opt,name=maximum,proto3,oneof" json:"maximum,omitempty"`
-	ExclusiveMaximum                 bool                                     `protobuf:"varint,10,opt,name=exclusiveMaximum,proto3" json:"exclusiveMaximum,omitempty"`
-	Minimum                          *float64                                 `protobuf:"fixed64,11,opt,name=minimum,proto3,oneof" json:"minimum,omitempty"`
-	ExclusiveMinimum                 bool                                     `protobuf:"varint,12,opt,name=exclusiveMinimum,proto3" json:"exclusiveMinimum,omitempty"`
-	MaxLength                        *int64                                   `protobuf:"varint,13,opt,name=maxLength,proto3,oneof" json:"maxLength,omitempty"`
-	MinLength                        *int64                                   `protobuf:"varint,14,opt,name=minLength,proto3,oneof" json:"minLength,omitempty"`
-	Pattern                          string                                   `protobuf:"bytes,15,opt,name=pattern,proto3" json:"pattern,omitempty"`
-	MaxItems                         *int64                                   `protobuf:"varint,16,opt,name=maxItems,proto3,oneof" json:"maxItems,omitempty"`
-	MinItems                         *int64                                   `protobuf:"varint,17,opt,name=minItems,proto3,oneof" json:"minItems,omitempty"`
-	UniqueItems                      bool                                     `protobuf:"varint,18,opt,name=uniqueItems,proto3" json:"uniqueItems,omitempty"`
-	MultipleOf                       *float64                                 `protobuf:"fixed64,19,opt,name=multipleOf,proto3,oneof" json:"multipleOf,omitempty"`
-	Enum                             []*JSON                                  `protobuf:"bytes,20,rep,name=enum,proto3" json:"enum,omitempty"`
-	MaxProperties                    *int64                                   `protobuf:"varint,21,opt,name=maxProperties,proto3,oneof" json:"maxProperties,omitempty"`
-	MinProperties                    *int64                                   `protobuf:"varint,22,opt,name=minProperties,proto3,oneof" json:"minProperties,omitempty"`
-	Required                         []string                                 `protobuf:"bytes,23,rep,name=required,proto3" json:"required,omitempty"`
-	Items                            *JSONSchemaPropsOrArray                  `protobuf:"bytes,24,opt,name=items,proto3" json:"items,omitempty"`
-	AllOf                            []*JSONSchemaProps                       `protobuf:"bytes,25,rep,name=allOf,proto3" json:"allOf,omitempty"`
-	OneOf                            []*JSONSchemaProps                       `protobuf:"bytes,26,rep,name=oneOf,proto3" json:"oneOf,omitempty"`
-	AnyOf                            []*JSONSchemaProps                       `protobuf:"bytes,27,rep,name=anyOf,proto3" json:"anyOf,omitempty"`
-	Not                              *JSONSchemaProps                         `protobuf:"bytes,28,opt,name=not,proto3" json:"not,omitempty"`
-	Properties                       map[string]*JSONSchemaProps              `protobuf:"bytes,29,rep,name=properties,proto3" json:"properties,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	AdditionalProperties             *JSONSchemaPropsOrBool                   `protobuf:"bytes,30,opt,name=additionalProperties,proto3" json:"additionalProperties,omitempty"`
-	PatternProperties                map[string]*JSONSchemaProps              `protobuf:"bytes,31,rep,name=patternProperties,proto3" json:"patternProperties,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Dependencies                     map[string]*JSONSchemaPropsOrStringArray `protobuf:"bytes,32,rep,name=dependencies,proto3" json:"dependencies,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	AdditionalItems                  *JSONSchemaPropsOrBool                   `protobuf:"bytes,33,opt,name=additionalItems,proto3" json:"additionalItems,omitempty"`
-	Definitions                      map[string]*JSONSchemaProps              `protobuf:"bytes,34,rep,name=definitions,proto3" json:"definitions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	ExternalDocs                     *ExternalDocumentation                   `protobuf:"bytes,35,opt,name=externalDocs,proto3" json:"externalDocs,omitempty"`
-	Example                          *JSON                                    `protobuf:"bytes,36,opt,name=example,proto3" json:"example,omitempty"`
-	Nullable                         bool                                     `protobuf:"varint,37,opt,name=nullable,proto3" json:"nullable,omitempty"`
-	XKubernetesPreserveUnknownFields *bool                                    `protobuf:"varint,38,opt,name=xKubernetesPreserveUnknownFields,json=x-kubernetes-preserve-unknown-fields,proto3,oneof" json:"xKubernetesPreserveUnknownFields,omitempty"`
-	XKubernetesEmbeddedResource      bool                                     `protobuf:"varint,39,opt,name=xKubernetesEmbeddedResource,json=x-kubernetes-embedded-resource,proto3" json:"xKubernetesEmbeddedResource,omitempty"`
-	XKubernetesIntOrString           bool                                     `protobuf:"varint,40,opt,name=xKubernetesIntOrString,json=x-kubernetes-int-or-string,proto3" json:"xKubernetesIntOrString,omitempty"`
-	XKubernetesListMapKeys           []string                                 `protobuf:"bytes,41,rep,name=xKubernetesListMapKeys,json=x-kubernetes-list-map-keys,proto3" json:"xKubernetesListMapKeys,omitempty"`
-	XKubernetesListType              *string                                  `protobuf:"bytes,42,opt,name=xKubernetesListType,json=x-kubernetes-list-type,proto3,oneof" json:"xKubernetesListType,omitempty"`
-	XKubernetesMapType               *string                                  `protobuf:"bytes,43,opt,name=xKubernetesMapType,json=x-kubernetes-map-type,proto3,oneof" json:"xKubernetesMapType,omitempty"`
-	XKubernetesValidations           []*ValidationRule                        `protobuf:"bytes,44,rep,name=xKubernetesValidations,json=x-kubernetes-validations,proto3" json:"xKubernetesValidations,omitempty"`
-	unknownFields                    protoimpl.UnknownFields
-	sizeCache                        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Not allowed.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Not allowed.
+	Schema string `protobuf:"bytes,2,opt,name=schema,json=$schema,proto3" json:"schema,omitempty"`
+	// Not allowed.
+	Ref *string `protobuf:"bytes,3,opt,name=ref,json=$ref,proto3,oneof" json:"ref,omitempty"`
+	// What the value means; shown by `kubectl explain`.
+	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	// object, array, string, integer, number or boolean.
+	Type string `protobuf:"bytes,5,opt,name=type,proto3" json:"type,omitempty"`
+	// Form of a string or size of a number: "date-time", "int32". Unknown forms are not checked.
+	Format string `protobuf:"bytes,6,opt,name=format,proto3" json:"format,omitempty"`
+	// Title of the value.
+	Title string `protobuf:"bytes,7,opt,name=title,proto3" json:"title,omitempty"`
+	// Value where none is given.
+	Default *JSON `protobuf:"bytes,8,opt,name=default,proto3" json:"default,omitempty"`
+	// Largest number allowed.
+	Maximum *float64 `protobuf:"fixed64,9,opt,name=maximum,proto3,oneof" json:"maximum,omitempty"`
+	// True to exclude maximum itself.
+	ExclusiveMaximum bool `protobuf:"varint,10,opt,name=exclusiveMaximum,proto3" json:"exclusiveMaximum,omitempty"`
+	// Least number allowed.
+	Minimum *float64 `protobuf:"fixed64,11,opt,name=minimum,proto3,oneof" json:"minimum,omitempty"`
+	// True to exclude minimum itself.
+	ExclusiveMinimum bool `protobuf:"varint,12,opt,name=exclusiveMinimum,proto3" json:"exclusiveMinimum,omitempty"`
+	// Longest string allowed, in characters.
+	MaxLength *int64 `protobuf:"varint,13,opt,name=maxLength,proto3,oneof" json:"maxLength,omitempty"`
+	// Shortest string allowed, in characters.
+	MinLength *int64 `protobuf:"varint,14,opt,name=minLength,proto3,oneof" json:"minLength,omitempty"`
+	// Regular expression that a string must match somewhere.
+	Pattern string `protobuf:"bytes,15,opt,name=pattern,proto3" json:"pattern,omitempty"`
+	// Most items of an array.
+	MaxItems *int64 `protobuf:"varint,16,opt,name=maxItems,proto3,oneof" json:"maxItems,omitempty"`
+	// Fewest items of an array.
+	MinItems *int64 `protobuf:"varint,17,opt,name=minItems,proto3,oneof" json:"minItems,omitempty"`
+	// Must be false; x-kubernetes-list-type set has its place.
+	UniqueItems bool `protobuf:"varint,18,opt,name=uniqueItems,proto3" json:"uniqueItems,omitempty"`
+	// Number that the value must be a multiple of.
+	MultipleOf *float64 `protobuf:"fixed64,19,opt,name=multipleOf,proto3,oneof" json:"multipleOf,omitempty"`
+	// The values allowed.
+	Enum []*JSON `protobuf:"bytes,20,rep,name=enum,proto3" json:"enum,omitempty"`
+	// Most properties of an object.
+	MaxProperties *int64 `protobuf:"varint,21,opt,name=maxProperties,proto3,oneof" json:"maxProperties,omitempty"`
+	// Fewest properties of an object.
+	MinProperties *int64 `protobuf:"varint,22,opt,name=minProperties,proto3,oneof" json:"minProperties,omitempty"`
+	// Properties that must be there.
+	Required []string `protobuf:"bytes,23,rep,name=required,proto3" json:"required,omitempty"`
+	// Schema of the items of an array.
+	Items *JSONSchemaPropsOrArray `protobuf:"bytes,24,opt,name=items,proto3" json:"items,omitempty"`
+	// Schemas, all of which must hold.
+	AllOf []*JSONSchemaProps `protobuf:"bytes,25,rep,name=allOf,proto3" json:"allOf,omitempty"`
+	// Schemas, just one of which must hold.
+	OneOf []*JSONSchemaProps `protobuf:"bytes,26,rep,name=oneOf,proto3" json:"oneOf,omitempty"`
+	// Schemas, one of which must hold.
+	AnyOf []*JSONSchemaProps `protobuf:"bytes,27,rep,name=anyOf,proto3" json:"anyOf,omitempty"`
+	// Schema that must not hold.
+	Not *JSONSchemaProps `protobuf:"bytes,28,opt,name=not,proto3" json:"not,omitempty"`
+	// Schemas of the properties of an object.
+	Properties map[string]*JSONSchemaProps `protobuf:"bytes,29,rep,name=properties,proto3" json:"properties,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Schema of all other properties. Not together with properties.
+	AdditionalProperties *JSONSchemaPropsOrBool `protobuf:"bytes,30,opt,name=additionalProperties,proto3" json:"additionalProperties,omitempty"`
+	// Not allowed.
+	PatternProperties map[string]*JSONSchemaProps `protobuf:"bytes,31,rep,name=patternProperties,proto3" json:"patternProperties,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Not allowed.
+	Dependencies map[string]*JSONSchemaPropsOrStringArray `protobuf:"bytes,32,rep,name=dependencies,proto3" json:"dependencies,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Not allowed.
+	AdditionalItems *JSONSchemaPropsOrBool `protobuf:"bytes,33,opt,name=additionalItems,proto3" json:"additionalItems,omitempty"`
+	// Not allowed.
+	Definitions map[string]*JSONSchemaProps `protobuf:"bytes,34,rep,name=definitions,proto3" json:"definitions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Where more is to be read.
+	ExternalDocs *ExternalDocumentation `protobuf:"bytes,35,opt,name=externalDocs,proto3" json:"externalDocs,omitempty"`
+	// An example of the value; without effect.
+	Example *JSON `protobuf:"bytes,36,opt,name=example,proto3" json:"example,omitempty"`
+	// Whether null is allowed.
+	Nullable bool `protobuf:"varint,37,opt,name=nullable,proto3" json:"nullable,omitempty"`
+	// True keeps properties that the schema does not name. Otherwise they are dropped.
+	XKubernetesPreserveUnknownFields *bool `protobuf:"varint,38,opt,name=xKubernetesPreserveUnknownFields,json=x-kubernetes-preserve-unknown-fields,proto3,oneof" json:"xKubernetesPreserveUnknownFields,omitempty"`
+	// True where the value is a whole object with apiVersion, kind and metadata.
+	XKubernetesEmbeddedResource bool `protobuf:"varint,39,opt,name=xKubernetesEmbeddedResource,json=x-kubernetes-embedded-resource,proto3" json:"xKubernetesEmbeddedResource,omitempty"`
+	// True where the value is a whole number or a string.
+	XKubernetesIntOrString bool `protobuf:"varint,40,opt,name=xKubernetesIntOrString,json=x-kubernetes-int-or-string,proto3" json:"xKubernetesIntOrString,omitempty"`
+	// Properties that tell items of a list of type map apart.
+	XKubernetesListMapKeys []string `protobuf:"bytes,41,rep,name=xKubernetesListMapKeys,json=x-kubernetes-list-map-keys,proto3" json:"xKubernetesListMapKeys,omitempty"`
+	// How server-side apply merges an array: atomic (default), set or map.
+	XKubernetesListType *string `protobuf:"bytes,42,opt,name=xKubernetesListType,json=x-kubernetes-list-type,proto3,oneof" json:"xKubernetesListType,omitempty"`
+	// How server-side apply merges an object: granular (default) or atomic.
+	XKubernetesMapType *string `protobuf:"bytes,43,opt,name=xKubernetesMapType,json=x-kubernetes-map-type,proto3,oneof" json:"xKubernetesMapType,omitempty"`
+	// CEL rules that the value must fulfil.
+	XKubernetesValidations []*ValidationRule `protobuf:"bytes,44,rep,name=xKubernetesValidations,json=x-kubernetes-validations,proto3" json:"xKubernetesValidations,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *JSONSchemaProps) Reset() {
@@ -794,9 +866,11 @@ func (x *JSONSchemaProps) GetXKubernetesValidations() []*ValidationRule {
 	return nil
 }
 
+// JSON is any JSON value.
 type JSON struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Raw           []byte                 `protobuf:"bytes,1,opt,name=raw,proto3" json:"raw,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The value.
+	Raw           []byte `protobuf:"bytes,1,opt,name=raw,proto3" json:"raw,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -838,10 +912,13 @@ func (x *JSON) GetRaw() []byte {
 	return nil
 }
 
+// JSONSchemaPropsOrArray is a schema or a list of them.
 type JSONSchemaPropsOrArray struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Schema        *JSONSchemaProps       `protobuf:"bytes,1,opt,name=schema,proto3" json:"schema,omitempty"`
-	JSONSchemas   []*JSONSchemaProps     `protobuf:"bytes,2,rep,name=jSONSchemas,proto3" json:"jSONSchemas,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The schema.
+	Schema *JSONSchemaProps `protobuf:"bytes,1,opt,name=schema,proto3" json:"schema,omitempty"`
+	// The list; not allowed in definitions.
+	JSONSchemas   []*JSONSchemaProps `protobuf:"bytes,2,rep,name=jSONSchemas,proto3" json:"jSONSchemas,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -890,10 +967,13 @@ func (x *JSONSchemaPropsOrArray) GetJSONSchemas() []*JSONSchemaProps {
 	return nil
 }
 
+// JSONSchemaPropsOrBool is a schema, or a yes or no.
 type JSONSchemaPropsOrBool struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Allows        bool                   `protobuf:"varint,1,opt,name=allows,proto3" json:"allows,omitempty"`
-	Schema        *JSONSchemaProps       `protobuf:"bytes,2,opt,name=schema,proto3" json:"schema,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Yes or no, where schema is unset.
+	Allows bool `protobuf:"varint,1,opt,name=allows,proto3" json:"allows,omitempty"`
+	// The schema.
+	Schema        *JSONSchemaProps `protobuf:"bytes,2,opt,name=schema,proto3" json:"schema,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -942,10 +1022,13 @@ func (x *JSONSchemaPropsOrBool) GetSchema() *JSONSchemaProps {
 	return nil
 }
 
+// JSONSchemaPropsOrStringArray is a schema or a list of strings.
 type JSONSchemaPropsOrStringArray struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Schema        *JSONSchemaProps       `protobuf:"bytes,1,opt,name=schema,proto3" json:"schema,omitempty"`
-	Property      []string               `protobuf:"bytes,2,rep,name=property,proto3" json:"property,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The schema.
+	Schema *JSONSchemaProps `protobuf:"bytes,1,opt,name=schema,proto3" json:"schema,omitempty"`
+	// The strings.
+	Property      []string `protobuf:"bytes,2,rep,name=property,proto3" json:"property,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -994,10 +1077,13 @@ func (x *JSONSchemaPropsOrStringArray) GetProperty() []string {
 	return nil
 }
 
+// ExternalDocumentation is where more is to be read.
 type ExternalDocumentation struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Description   string                 `protobuf:"bytes,1,opt,name=description,proto3" json:"description,omitempty"`
-	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is to be read there.
+	Description string `protobuf:"bytes,1,opt,name=description,proto3" json:"description,omitempty"`
+	// Where it is.
+	Url           string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1046,16 +1132,24 @@ func (x *ExternalDocumentation) GetUrl() string {
 	return ""
 }
 
+// ValidationRule is a CEL rule.
 type ValidationRule struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Rule              string                 `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
-	Message           string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	MessageExpression string                 `protobuf:"bytes,3,opt,name=messageExpression,proto3" json:"messageExpression,omitempty"`
-	Reason            *string                `protobuf:"bytes,4,opt,name=reason,proto3,oneof" json:"reason,omitempty"`
-	FieldPath         string                 `protobuf:"bytes,5,opt,name=fieldPath,proto3" json:"fieldPath,omitempty"`
-	OptionalOldSelf   *bool                  `protobuf:"varint,6,opt,name=optionalOldSelf,proto3,oneof" json:"optionalOldSelf,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Expression that must be true; self is the value, oldSelf the value before an update.
+	Rule string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	// What a refusal says. Empty: that the rule failed.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// Expression that gives the message; it wins over message.
+	MessageExpression string `protobuf:"bytes,3,opt,name=messageExpression,proto3" json:"messageExpression,omitempty"`
+	// Reason of the refusal: FieldValueInvalid (default), FieldValueRequired, FieldValueForbidden or FieldValueDuplicate.
+	Reason *string `protobuf:"bytes,4,opt,name=reason,proto3,oneof" json:"reason,omitempty"`
+	// Path, from the value, of the field that a refusal names: ".spec.size". Empty: the value itself.
+	FieldPath string `protobuf:"bytes,5,opt,name=fieldPath,proto3" json:"fieldPath,omitempty"`
+	// True looks at the rule at creation too, oldSelf then being an optional value. Default: rules with oldSelf are for
+	// updates only.
+	OptionalOldSelf *bool `protobuf:"varint,6,opt,name=optionalOldSelf,proto3,oneof" json:"optionalOldSelf,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ValidationRule) Reset() {
@@ -1130,10 +1224,13 @@ func (x *ValidationRule) GetOptionalOldSelf() bool {
 	return false
 }
 
+// CustomResourceSubresources is the subresources of a kind.
 type CustomResourceSubresources struct {
-	state         protoimpl.MessageState           `protogen:"open.v1"`
-	Status        *CustomResourceSubresourceStatus `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
-	Scale         *CustomResourceSubresourceScale  `protobuf:"bytes,2,opt,name=scale,proto3" json:"scale,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Set to split status off, with its own rights; generation then counts changes of the rest.
+	Status *CustomResourceSubresourceStatus `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	// Set to let autoscalers and `kubectl scale` change the number of replicas.
+	Scale         *CustomResourceSubresourceScale `protobuf:"bytes,2,opt,name=scale,proto3" json:"scale,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1182,6 +1279,7 @@ func (x *CustomResourceSubresources) GetScale() *CustomResourceSubresourceScale 
 	return nil
 }
 
+// CustomResourceSubresourceStatus has no settings.
 type CustomResourceSubresourceStatus struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1218,13 +1316,17 @@ func (*CustomResourceSubresourceStatus) Descriptor() ([]byte, []int) {
 	return file_keelson_apiextensions_v1_custom_resource_definition_proto_rawDescGZIP(), []int{13}
 }
 
+// CustomResourceSubresourceScale says where a kind has what the subresource scale shows.
 type CustomResourceSubresourceScale struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	SpecReplicasPath   string                 `protobuf:"bytes,1,opt,name=specReplicasPath,proto3" json:"specReplicasPath,omitempty"`
-	StatusReplicasPath string                 `protobuf:"bytes,2,opt,name=statusReplicasPath,proto3" json:"statusReplicasPath,omitempty"`
-	LabelSelectorPath  *string                `protobuf:"bytes,3,opt,name=labelSelectorPath,proto3,oneof" json:"labelSelectorPath,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the number wanted: ".spec.replicas".
+	SpecReplicasPath string `protobuf:"bytes,1,opt,name=specReplicasPath,proto3" json:"specReplicasPath,omitempty"`
+	// Path of the number that there is: ".status.replicas".
+	StatusReplicasPath string `protobuf:"bytes,2,opt,name=statusReplicasPath,proto3" json:"statusReplicasPath,omitempty"`
+	// Path of the selector as a string: ".status.selector". Autoscalers need it.
+	LabelSelectorPath *string `protobuf:"bytes,3,opt,name=labelSelectorPath,proto3,oneof" json:"labelSelectorPath,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *CustomResourceSubresourceScale) Reset() {
@@ -1278,14 +1380,21 @@ func (x *CustomResourceSubresourceScale) GetLabelSelectorPath() string {
 	return ""
 }
 
+// CustomResourceColumnDefinition is a column of `kubectl get`.
 type CustomResourceColumnDefinition struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	Format        string                 `protobuf:"bytes,3,opt,name=format,proto3" json:"format,omitempty"`
-	Description   string                 `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
-	Priority      int32                  `protobuf:"varint,5,opt,name=priority,proto3" json:"priority,omitempty"`
-	JsonPath      string                 `protobuf:"bytes,6,opt,name=jsonPath,proto3" json:"jsonPath,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Title of the column.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// integer, number, string, boolean or date.
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// Format of the type: "name" marks the name.
+	Format string `protobuf:"bytes,3,opt,name=format,proto3" json:"format,omitempty"`
+	// What the column means.
+	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	// 0 is always shown, more only with -o wide.
+	Priority int32 `protobuf:"varint,5,opt,name=priority,proto3" json:"priority,omitempty"`
+	// Path of the value: ".spec.size".
+	JsonPath      string `protobuf:"bytes,6,opt,name=jsonPath,proto3" json:"jsonPath,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1362,9 +1471,11 @@ func (x *CustomResourceColumnDefinition) GetJsonPath() string {
 	return ""
 }
 
+// SelectableField is a field that field selectors may name.
 type SelectableField struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	JsonPath      string                 `protobuf:"bytes,1,opt,name=jsonPath,proto3" json:"jsonPath,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the field, which is a string, boolean or integer: ".spec.color".
+	JsonPath      string `protobuf:"bytes,1,opt,name=jsonPath,proto3" json:"jsonPath,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1406,10 +1517,13 @@ func (x *SelectableField) GetJsonPath() string {
 	return ""
 }
 
+// CustomResourceConversion says how objects get from one version to another.
 type CustomResourceConversion struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Strategy      string                 `protobuf:"bytes,1,opt,name=strategy,proto3" json:"strategy,omitempty"`
-	Webhook       *WebhookConversion     `protobuf:"bytes,2,opt,name=webhook,proto3" json:"webhook,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// None (only apiVersion is changed) or Webhook.
+	Strategy string `protobuf:"bytes,1,opt,name=strategy,proto3" json:"strategy,omitempty"`
+	// The webhook.
+	Webhook       *WebhookConversion `protobuf:"bytes,2,opt,name=webhook,proto3" json:"webhook,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1458,10 +1572,13 @@ func (x *CustomResourceConversion) GetWebhook() *WebhookConversion {
 	return nil
 }
 
+// WebhookConversion is a webhook that converts objects.
 type WebhookConversion struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	ClientConfig             *WebhookClientConfig   `protobuf:"bytes,2,opt,name=clientConfig,proto3" json:"clientConfig,omitempty"`
-	ConversionReviewVersions []string               `protobuf:"bytes,3,rep,name=conversionReviewVersions,proto3" json:"conversionReviewVersions,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How it is reached.
+	ClientConfig *WebhookClientConfig `protobuf:"bytes,2,opt,name=clientConfig,proto3" json:"clientConfig,omitempty"`
+	// Versions of ConversionReview that it takes, best first.
+	ConversionReviewVersions []string `protobuf:"bytes,3,rep,name=conversionReviewVersions,proto3" json:"conversionReviewVersions,omitempty"`
 	unknownFields            protoimpl.UnknownFields
 	sizeCache                protoimpl.SizeCache
 }
@@ -1510,11 +1627,15 @@ func (x *WebhookConversion) GetConversionReviewVersions() []string {
 	return nil
 }
 
+// WebhookClientConfig says how a webhook is reached. One of url and service is set.
 type WebhookClientConfig struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Url           *string                `protobuf:"bytes,3,opt,name=url,proto3,oneof" json:"url,omitempty"`
-	Service       *ServiceReference      `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
-	CaBundle      []byte                 `protobuf:"bytes,2,opt,name=caBundle,proto3" json:"caBundle,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address: "https://host:port/path".
+	Url *string `protobuf:"bytes,3,opt,name=url,proto3,oneof" json:"url,omitempty"`
+	// A service of the cluster.
+	Service *ServiceReference `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	// Certificates, as PEM, that the server's certificate is verified with. Empty: the system's.
+	CaBundle      []byte `protobuf:"bytes,2,opt,name=caBundle,proto3" json:"caBundle,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1570,12 +1691,17 @@ func (x *WebhookClientConfig) GetCaBundle() []byte {
 	return nil
 }
 
+// ServiceReference names a service that a webhook stands behind.
 type ServiceReference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Path          *string                `protobuf:"bytes,3,opt,name=path,proto3,oneof" json:"path,omitempty"`
-	Port          *int32                 `protobuf:"varint,4,opt,name=port,proto3,oneof" json:"port,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Namespace of the service.
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Its name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Path of the requests. Unset: "/".
+	Path *string `protobuf:"bytes,3,opt,name=path,proto3,oneof" json:"path,omitempty"`
+	// Port of the service. Default: 443.
+	Port          *int32 `protobuf:"varint,4,opt,name=port,proto3,oneof" json:"port,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1638,12 +1764,17 @@ func (x *ServiceReference) GetPort() int32 {
 	return 0
 }
 
+// CustomResourceDefinitionStatus says whether a kind is served.
 type CustomResourceDefinitionStatus struct {
-	state              protoimpl.MessageState               `protogen:"open.v1"`
-	Conditions         []*CustomResourceDefinitionCondition `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	AcceptedNames      *CustomResourceDefinitionNames       `protobuf:"bytes,2,opt,name=acceptedNames,proto3" json:"acceptedNames,omitempty"`
-	StoredVersions     []string                             `protobuf:"bytes,3,rep,name=storedVersions,proto3" json:"storedVersions,omitempty"`
-	ObservedGeneration int64                                `protobuf:"varint,4,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Facts about the definition: NamesAccepted, Established, Terminating and others.
+	Conditions []*CustomResourceDefinitionCondition `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	// Names in use; they differ from the spec's where those collide with other kinds.
+	AcceptedNames *CustomResourceDefinitionNames `protobuf:"bytes,2,opt,name=acceptedNames,proto3" json:"acceptedNames,omitempty"`
+	// Versions in which objects may still be stored. A version can only be removed when it is not here.
+	StoredVersions []string `protobuf:"bytes,3,rep,name=storedVersions,proto3" json:"storedVersions,omitempty"`
+	// metadata.generation that the status speaks of.
+	ObservedGeneration int64 `protobuf:"varint,4,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -1706,6 +1837,7 @@ func (x *CustomResourceDefinitionStatus) GetObservedGeneration() int64 {
 	return 0
 }
 
+// CustomResourceDefinitionCondition is one fact about a definition.
 type CustomResourceDefinitionCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Type of the condition.

@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A HorizontalPodAutoscaler sets the number of replicas of a workload by its use of processor time.
 type HorizontalPodAutoscaler struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,12 +87,17 @@ func (x *HorizontalPodAutoscaler) GetStatus() *HorizontalPodAutoscalerStatus {
 	return nil
 }
 
+// HorizontalPodAutoscalerSpec says what to scale and between which bounds.
 type HorizontalPodAutoscalerSpec struct {
-	state                          protoimpl.MessageState       `protogen:"open.v1"`
-	ScaleTargetRef                 *CrossVersionObjectReference `protobuf:"bytes,1,opt,name=scaleTargetRef,proto3" json:"scaleTargetRef,omitempty"`
-	MinReplicas                    *int32                       `protobuf:"varint,2,opt,name=minReplicas,proto3,oneof" json:"minReplicas,omitempty"`
-	MaxReplicas                    int32                        `protobuf:"varint,3,opt,name=maxReplicas,proto3" json:"maxReplicas,omitempty"`
-	TargetCPUUtilizationPercentage *int32                       `protobuf:"varint,4,opt,name=targetCPUUtilizationPercentage,proto3,oneof" json:"targetCPUUtilizationPercentage,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The workload; it must have the subresource scale.
+	ScaleTargetRef *CrossVersionObjectReference `protobuf:"bytes,1,opt,name=scaleTargetRef,proto3" json:"scaleTargetRef,omitempty"`
+	// Least number of replicas. Default: 1.
+	MinReplicas *int32 `protobuf:"varint,2,opt,name=minReplicas,proto3,oneof" json:"minReplicas,omitempty"`
+	// Largest number of replicas.
+	MaxReplicas int32 `protobuf:"varint,3,opt,name=maxReplicas,proto3" json:"maxReplicas,omitempty"`
+	// Average use of processor time to aim at, in percent of what the pods request. Unset: 80.
+	TargetCPUUtilizationPercentage *int32 `protobuf:"varint,4,opt,name=targetCPUUtilizationPercentage,proto3,oneof" json:"targetCPUUtilizationPercentage,omitempty"`
 	unknownFields                  protoimpl.UnknownFields
 	sizeCache                      protoimpl.SizeCache
 }
@@ -154,11 +160,15 @@ func (x *HorizontalPodAutoscalerSpec) GetTargetCPUUtilizationPercentage() int32 
 	return 0
 }
 
+// CrossVersionObjectReference names an object of the same namespace by kind.
 type CrossVersionObjectReference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	ApiVersion    string                 `protobuf:"bytes,3,opt,name=apiVersion,proto3" json:"apiVersion,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Kind of the object.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Its name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Group and version of the kind.
+	ApiVersion    string `protobuf:"bytes,3,opt,name=apiVersion,proto3" json:"apiVersion,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -214,13 +224,19 @@ func (x *CrossVersionObjectReference) GetApiVersion() string {
 	return ""
 }
 
+// HorizontalPodAutoscalerStatus is how the autoscaler sees the workload; written by the controller manager.
 type HorizontalPodAutoscalerStatus struct {
-	state                           protoimpl.MessageState `protogen:"open.v1"`
-	ObservedGeneration              *int64                 `protobuf:"varint,1,opt,name=observedGeneration,proto3,oneof" json:"observedGeneration,omitempty"`
-	LastScaleTime                   *v1.Time               `protobuf:"bytes,2,opt,name=lastScaleTime,proto3" json:"lastScaleTime,omitempty"`
-	CurrentReplicas                 int32                  `protobuf:"varint,3,opt,name=currentReplicas,proto3" json:"currentReplicas,omitempty"`
-	DesiredReplicas                 int32                  `protobuf:"varint,4,opt,name=desiredReplicas,proto3" json:"desiredReplicas,omitempty"`
-	CurrentCPUUtilizationPercentage *int32                 `protobuf:"varint,5,opt,name=currentCPUUtilizationPercentage,proto3,oneof" json:"currentCPUUtilizationPercentage,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// metadata.generation that the status speaks of.
+	ObservedGeneration *int64 `protobuf:"varint,1,opt,name=observedGeneration,proto3,oneof" json:"observedGeneration,omitempty"`
+	// When the number of replicas was last changed.
+	LastScaleTime *v1.Time `protobuf:"bytes,2,opt,name=lastScaleTime,proto3" json:"lastScaleTime,omitempty"`
+	// Replicas that there are.
+	CurrentReplicas int32 `protobuf:"varint,3,opt,name=currentReplicas,proto3" json:"currentReplicas,omitempty"`
+	// Replicas that there should be.
+	DesiredReplicas int32 `protobuf:"varint,4,opt,name=desiredReplicas,proto3" json:"desiredReplicas,omitempty"`
+	// Average use of processor time, in percent of what the pods request.
+	CurrentCPUUtilizationPercentage *int32 `protobuf:"varint,5,opt,name=currentCPUUtilizationPercentage,proto3,oneof" json:"currentCPUUtilizationPercentage,omitempty"`
 	unknownFields                   protoimpl.UnknownFields
 	sizeCache                       protoimpl.SizeCache
 }

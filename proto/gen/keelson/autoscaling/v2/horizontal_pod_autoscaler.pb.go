@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A HorizontalPodAutoscaler sets the number of replicas of a workload by metrics.
 type HorizontalPodAutoscaler struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,15 +87,22 @@ func (x *HorizontalPodAutoscaler) GetStatus() *HorizontalPodAutoscalerStatus {
 	return nil
 }
 
+// HorizontalPodAutoscalerSpec says what to scale, by which metrics and between which bounds.
 type HorizontalPodAutoscalerSpec struct {
-	state          protoimpl.MessageState           `protogen:"open.v1"`
-	ScaleTargetRef *CrossVersionObjectReference     `protobuf:"bytes,1,opt,name=scaleTargetRef,proto3" json:"scaleTargetRef,omitempty"`
-	MinReplicas    *int32                           `protobuf:"varint,2,opt,name=minReplicas,proto3,oneof" json:"minReplicas,omitempty"`
-	MaxReplicas    int32                            `protobuf:"varint,3,opt,name=maxReplicas,proto3" json:"maxReplicas,omitempty"`
-	Metrics        []*MetricSpec                    `protobuf:"bytes,4,rep,name=metrics,proto3" json:"metrics,omitempty"`
-	Behavior       *HorizontalPodAutoscalerBehavior `protobuf:"bytes,5,opt,name=behavior,proto3" json:"behavior,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The workload; it must have the subresource scale.
+	ScaleTargetRef *CrossVersionObjectReference `protobuf:"bytes,1,opt,name=scaleTargetRef,proto3" json:"scaleTargetRef,omitempty"`
+	// Least number of replicas. Default: 1.
+	MinReplicas *int32 `protobuf:"varint,2,opt,name=minReplicas,proto3,oneof" json:"minReplicas,omitempty"`
+	// Largest number of replicas.
+	MaxReplicas int32 `protobuf:"varint,3,opt,name=maxReplicas,proto3" json:"maxReplicas,omitempty"`
+	// The metrics. Each gives a number of replicas, and the largest is taken. Empty: 80 % of the requested processor
+	// time.
+	Metrics []*MetricSpec `protobuf:"bytes,4,rep,name=metrics,proto3" json:"metrics,omitempty"`
+	// How fast to scale.
+	Behavior      *HorizontalPodAutoscalerBehavior `protobuf:"bytes,5,opt,name=behavior,proto3" json:"behavior,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HorizontalPodAutoscalerSpec) Reset() {
@@ -162,11 +170,15 @@ func (x *HorizontalPodAutoscalerSpec) GetBehavior() *HorizontalPodAutoscalerBeha
 	return nil
 }
 
+// CrossVersionObjectReference names an object of the same namespace by kind.
 type CrossVersionObjectReference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	ApiVersion    string                 `protobuf:"bytes,3,opt,name=apiVersion,proto3" json:"apiVersion,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Kind of the object.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Its name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Group and version of the kind.
+	ApiVersion    string `protobuf:"bytes,3,opt,name=apiVersion,proto3" json:"apiVersion,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -222,16 +234,23 @@ func (x *CrossVersionObjectReference) GetApiVersion() string {
 	return ""
 }
 
+// MetricSpec is a metric and the value to aim at. The member that type names is set.
 type MetricSpec struct {
-	state             protoimpl.MessageState         `protogen:"open.v1"`
-	Type              string                         `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Object            *ObjectMetricSource            `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
-	Pods              *PodsMetricSource              `protobuf:"bytes,3,opt,name=pods,proto3" json:"pods,omitempty"`
-	Resource          *ResourceMetricSource          `protobuf:"bytes,4,opt,name=resource,proto3" json:"resource,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Object, Pods, Resource, ContainerResource or External.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// A metric of one object, as requests per second of an Ingress.
+	Object *ObjectMetricSource `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	// A metric of every pod of the workload, averaged.
+	Pods *PodsMetricSource `protobuf:"bytes,3,opt,name=pods,proto3" json:"pods,omitempty"`
+	// Use of a resource by the pods.
+	Resource *ResourceMetricSource `protobuf:"bytes,4,opt,name=resource,proto3" json:"resource,omitempty"`
+	// Use of a resource by one container of every pod.
 	ContainerResource *ContainerResourceMetricSource `protobuf:"bytes,7,opt,name=containerResource,proto3" json:"containerResource,omitempty"`
-	External          *ExternalMetricSource          `protobuf:"bytes,5,opt,name=external,proto3" json:"external,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// A metric of something outside the cluster.
+	External      *ExternalMetricSource `protobuf:"bytes,5,opt,name=external,proto3" json:"external,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MetricSpec) Reset() {
@@ -306,13 +325,17 @@ func (x *MetricSpec) GetExternal() *ExternalMetricSource {
 	return nil
 }
 
+// ObjectMetricSource is a metric of one object.
 type ObjectMetricSource struct {
-	state           protoimpl.MessageState       `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The object.
 	DescribedObject *CrossVersionObjectReference `protobuf:"bytes,1,opt,name=describedObject,proto3" json:"describedObject,omitempty"`
-	Target          *MetricTarget                `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
-	Metric          *MetricIdentifier            `protobuf:"bytes,3,opt,name=metric,proto3" json:"metric,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The value to aim at.
+	Target *MetricTarget `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	// The metric.
+	Metric        *MetricIdentifier `protobuf:"bytes,3,opt,name=metric,proto3" json:"metric,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ObjectMetricSource) Reset() {
@@ -366,12 +389,17 @@ func (x *ObjectMetricSource) GetMetric() *MetricIdentifier {
 	return nil
 }
 
+// MetricTarget is a value to aim at. The member that type names is set.
 type MetricTarget struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Type               string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Value              *v1.Quantity           `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
-	AverageValue       *v1.Quantity           `protobuf:"bytes,3,opt,name=averageValue,proto3" json:"averageValue,omitempty"`
-	AverageUtilization *int32                 `protobuf:"varint,4,opt,name=averageUtilization,proto3,oneof" json:"averageUtilization,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Utilization, Value or AverageValue.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The value itself.
+	Value *v1.Quantity `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// The value divided by the number of pods.
+	AverageValue *v1.Quantity `protobuf:"bytes,3,opt,name=averageValue,proto3" json:"averageValue,omitempty"`
+	// Average over the pods, in percent of what they request. For resources only.
+	AverageUtilization *int32 `protobuf:"varint,4,opt,name=averageUtilization,proto3,oneof" json:"averageUtilization,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -434,10 +462,13 @@ func (x *MetricTarget) GetAverageUtilization() int32 {
 	return 0
 }
 
+// MetricIdentifier names a metric.
 type MetricIdentifier struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Selector      *v1.LabelSelector      `protobuf:"bytes,2,opt,name=selector,proto3" json:"selector,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the metric.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Labels of the metric's series. Unset: the name alone decides.
+	Selector      *v1.LabelSelector `protobuf:"bytes,2,opt,name=selector,proto3" json:"selector,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -486,10 +517,13 @@ func (x *MetricIdentifier) GetSelector() *v1.LabelSelector {
 	return nil
 }
 
+// PodsMetricSource is a metric of every pod of the workload.
 type PodsMetricSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metric        *MetricIdentifier      `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
-	Target        *MetricTarget          `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The metric.
+	Metric *MetricIdentifier `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
+	// The average to aim at.
+	Target        *MetricTarget `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -538,10 +572,13 @@ func (x *PodsMetricSource) GetTarget() *MetricTarget {
 	return nil
 }
 
+// ResourceMetricSource is the use of a resource by the pods.
 type ResourceMetricSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Target        *MetricTarget          `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The resource: cpu or memory.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The value to aim at.
+	Target        *MetricTarget `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -590,11 +627,15 @@ func (x *ResourceMetricSource) GetTarget() *MetricTarget {
 	return nil
 }
 
+// ContainerResourceMetricSource is the use of a resource by one container of every pod.
 type ContainerResourceMetricSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Target        *MetricTarget          `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
-	Container     string                 `protobuf:"bytes,3,opt,name=container,proto3" json:"container,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The resource: cpu or memory.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The value to aim at.
+	Target *MetricTarget `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	// Name of the container.
+	Container     string `protobuf:"bytes,3,opt,name=container,proto3" json:"container,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -650,10 +691,13 @@ func (x *ContainerResourceMetricSource) GetContainer() string {
 	return ""
 }
 
+// ExternalMetricSource is a metric of something outside the cluster.
 type ExternalMetricSource struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metric        *MetricIdentifier      `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
-	Target        *MetricTarget          `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The metric.
+	Metric *MetricIdentifier `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
+	// The value to aim at.
+	Target        *MetricTarget `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -702,10 +746,13 @@ func (x *ExternalMetricSource) GetTarget() *MetricTarget {
 	return nil
 }
 
+// HorizontalPodAutoscalerBehavior says how fast to scale.
 type HorizontalPodAutoscalerBehavior struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ScaleUp       *HPAScalingRules       `protobuf:"bytes,1,opt,name=scaleUp,proto3" json:"scaleUp,omitempty"`
-	ScaleDown     *HPAScalingRules       `protobuf:"bytes,2,opt,name=scaleDown,proto3" json:"scaleDown,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How fast to add pods. Unset: at once, at most doubling or adding 4 every 15 seconds.
+	ScaleUp *HPAScalingRules `protobuf:"bytes,1,opt,name=scaleUp,proto3" json:"scaleUp,omitempty"`
+	// How fast to remove pods. Unset: after 300 seconds without a higher wish, as many as needed.
+	ScaleDown     *HPAScalingRules `protobuf:"bytes,2,opt,name=scaleDown,proto3" json:"scaleDown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -754,14 +801,19 @@ func (x *HorizontalPodAutoscalerBehavior) GetScaleDown() *HPAScalingRules {
 	return nil
 }
 
+// HPAScalingRules limits scaling in one direction.
 type HPAScalingRules struct {
-	state                      protoimpl.MessageState `protogen:"open.v1"`
-	StabilizationWindowSeconds *int32                 `protobuf:"varint,3,opt,name=stabilizationWindowSeconds,proto3,oneof" json:"stabilizationWindowSeconds,omitempty"`
-	SelectPolicy               *string                `protobuf:"bytes,1,opt,name=selectPolicy,proto3,oneof" json:"selectPolicy,omitempty"`
-	Policies                   []*HPAScalingPolicy    `protobuf:"bytes,2,rep,name=policies,proto3" json:"policies,omitempty"`
-	Tolerance                  *v1.Quantity           `protobuf:"bytes,4,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Seconds to look back for the most careful wish, 0 to 3600. Default: 0 up, 300 down.
+	StabilizationWindowSeconds *int32 `protobuf:"varint,3,opt,name=stabilizationWindowSeconds,proto3,oneof" json:"stabilizationWindowSeconds,omitempty"`
+	// Which policy counts: Max (default), Min, or Disabled (no scaling in this direction).
+	SelectPolicy *string `protobuf:"bytes,1,opt,name=selectPolicy,proto3,oneof" json:"selectPolicy,omitempty"`
+	// Limits of a change in a span of time.
+	Policies []*HPAScalingPolicy `protobuf:"bytes,2,rep,name=policies,proto3" json:"policies,omitempty"`
+	// How far a metric may be off before anything is done: "0.05". Unset: 10 %.
+	Tolerance     *v1.Quantity `protobuf:"bytes,4,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HPAScalingRules) Reset() {
@@ -822,11 +874,15 @@ func (x *HPAScalingRules) GetTolerance() *v1.Quantity {
 	return nil
 }
 
+// HPAScalingPolicy is one limit of a change.
 type HPAScalingPolicy struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Value         int32                  `protobuf:"varint,2,opt,name=value,proto3" json:"value,omitempty"`
-	PeriodSeconds int32                  `protobuf:"varint,3,opt,name=periodSeconds,proto3" json:"periodSeconds,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pods or Percent.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Largest change, in pods or percent.
+	Value int32 `protobuf:"varint,2,opt,name=value,proto3" json:"value,omitempty"`
+	// Span of time that the limit is for, in seconds; 1 to 1800.
+	PeriodSeconds int32 `protobuf:"varint,3,opt,name=periodSeconds,proto3" json:"periodSeconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -882,16 +938,23 @@ func (x *HPAScalingPolicy) GetPeriodSeconds() int32 {
 	return 0
 }
 
+// HorizontalPodAutoscalerStatus is how the autoscaler sees the workload; written by the controller manager.
 type HorizontalPodAutoscalerStatus struct {
-	state              protoimpl.MessageState              `protogen:"open.v1"`
-	ObservedGeneration *int64                              `protobuf:"varint,1,opt,name=observedGeneration,proto3,oneof" json:"observedGeneration,omitempty"`
-	LastScaleTime      *v1.Time                            `protobuf:"bytes,2,opt,name=lastScaleTime,proto3" json:"lastScaleTime,omitempty"`
-	CurrentReplicas    int32                               `protobuf:"varint,3,opt,name=currentReplicas,proto3" json:"currentReplicas,omitempty"`
-	DesiredReplicas    int32                               `protobuf:"varint,4,opt,name=desiredReplicas,proto3" json:"desiredReplicas,omitempty"`
-	CurrentMetrics     []*MetricStatus                     `protobuf:"bytes,5,rep,name=currentMetrics,proto3" json:"currentMetrics,omitempty"`
-	Conditions         []*HorizontalPodAutoscalerCondition `protobuf:"bytes,6,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// metadata.generation that the status speaks of.
+	ObservedGeneration *int64 `protobuf:"varint,1,opt,name=observedGeneration,proto3,oneof" json:"observedGeneration,omitempty"`
+	// When the number of replicas was last changed.
+	LastScaleTime *v1.Time `protobuf:"bytes,2,opt,name=lastScaleTime,proto3" json:"lastScaleTime,omitempty"`
+	// Replicas that there are.
+	CurrentReplicas int32 `protobuf:"varint,3,opt,name=currentReplicas,proto3" json:"currentReplicas,omitempty"`
+	// Replicas that there should be.
+	DesiredReplicas int32 `protobuf:"varint,4,opt,name=desiredReplicas,proto3" json:"desiredReplicas,omitempty"`
+	// The metrics as last read.
+	CurrentMetrics []*MetricStatus `protobuf:"bytes,5,rep,name=currentMetrics,proto3" json:"currentMetrics,omitempty"`
+	// Whether it can scale, and what limits it: AbleToScale, ScalingActive, ScalingLimited.
+	Conditions    []*HorizontalPodAutoscalerCondition `protobuf:"bytes,6,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HorizontalPodAutoscalerStatus) Reset() {
@@ -966,16 +1029,23 @@ func (x *HorizontalPodAutoscalerStatus) GetConditions() []*HorizontalPodAutoscal
 	return nil
 }
 
+// MetricStatus is a metric as last read. The member that type names is set.
 type MetricStatus struct {
-	state             protoimpl.MessageState         `protogen:"open.v1"`
-	Type              string                         `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Object            *ObjectMetricStatus            `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
-	Pods              *PodsMetricStatus              `protobuf:"bytes,3,opt,name=pods,proto3" json:"pods,omitempty"`
-	Resource          *ResourceMetricStatus          `protobuf:"bytes,4,opt,name=resource,proto3" json:"resource,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Object, Pods, Resource, ContainerResource or External.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// A metric of one object.
+	Object *ObjectMetricStatus `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	// A metric of every pod.
+	Pods *PodsMetricStatus `protobuf:"bytes,3,opt,name=pods,proto3" json:"pods,omitempty"`
+	// Use of a resource by the pods.
+	Resource *ResourceMetricStatus `protobuf:"bytes,4,opt,name=resource,proto3" json:"resource,omitempty"`
+	// Use of a resource by one container of every pod.
 	ContainerResource *ContainerResourceMetricStatus `protobuf:"bytes,7,opt,name=containerResource,proto3" json:"containerResource,omitempty"`
-	External          *ExternalMetricStatus          `protobuf:"bytes,5,opt,name=external,proto3" json:"external,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// A metric of something outside the cluster.
+	External      *ExternalMetricStatus `protobuf:"bytes,5,opt,name=external,proto3" json:"external,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MetricStatus) Reset() {
@@ -1050,10 +1120,14 @@ func (x *MetricStatus) GetExternal() *ExternalMetricStatus {
 	return nil
 }
 
+// ObjectMetricStatus is the value of a metric of one object.
 type ObjectMetricStatus struct {
-	state           protoimpl.MessageState       `protogen:"open.v1"`
-	Metric          *MetricIdentifier            `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
-	Current         *MetricValueStatus           `protobuf:"bytes,2,opt,name=current,proto3" json:"current,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The metric.
+	Metric *MetricIdentifier `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
+	// Its value.
+	Current *MetricValueStatus `protobuf:"bytes,2,opt,name=current,proto3" json:"current,omitempty"`
+	// The object.
 	DescribedObject *CrossVersionObjectReference `protobuf:"bytes,3,opt,name=describedObject,proto3" json:"describedObject,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -1110,11 +1184,15 @@ func (x *ObjectMetricStatus) GetDescribedObject() *CrossVersionObjectReference {
 	return nil
 }
 
+// MetricValueStatus is the value of a metric.
 type MetricValueStatus struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Value              *v1.Quantity           `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
-	AverageValue       *v1.Quantity           `protobuf:"bytes,2,opt,name=averageValue,proto3" json:"averageValue,omitempty"`
-	AverageUtilization *int32                 `protobuf:"varint,3,opt,name=averageUtilization,proto3,oneof" json:"averageUtilization,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The value itself.
+	Value *v1.Quantity `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	// Average over the pods.
+	AverageValue *v1.Quantity `protobuf:"bytes,2,opt,name=averageValue,proto3" json:"averageValue,omitempty"`
+	// Average over the pods, in percent of what they request.
+	AverageUtilization *int32 `protobuf:"varint,3,opt,name=averageUtilization,proto3,oneof" json:"averageUtilization,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -1170,10 +1248,13 @@ func (x *MetricValueStatus) GetAverageUtilization() int32 {
 	return 0
 }
 
+// PodsMetricStatus is the value of a metric of every pod.
 type PodsMetricStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metric        *MetricIdentifier      `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
-	Current       *MetricValueStatus     `protobuf:"bytes,2,opt,name=current,proto3" json:"current,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The metric.
+	Metric *MetricIdentifier `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
+	// Its value.
+	Current       *MetricValueStatus `protobuf:"bytes,2,opt,name=current,proto3" json:"current,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1222,10 +1303,13 @@ func (x *PodsMetricStatus) GetCurrent() *MetricValueStatus {
 	return nil
 }
 
+// ResourceMetricStatus is the use of a resource by the pods.
 type ResourceMetricStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Current       *MetricValueStatus     `protobuf:"bytes,2,opt,name=current,proto3" json:"current,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The resource.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its value.
+	Current       *MetricValueStatus `protobuf:"bytes,2,opt,name=current,proto3" json:"current,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1274,11 +1358,15 @@ func (x *ResourceMetricStatus) GetCurrent() *MetricValueStatus {
 	return nil
 }
 
+// ContainerResourceMetricStatus is the use of a resource by one container of every pod.
 type ContainerResourceMetricStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Current       *MetricValueStatus     `protobuf:"bytes,2,opt,name=current,proto3" json:"current,omitempty"`
-	Container     string                 `protobuf:"bytes,3,opt,name=container,proto3" json:"container,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The resource.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its value.
+	Current *MetricValueStatus `protobuf:"bytes,2,opt,name=current,proto3" json:"current,omitempty"`
+	// Name of the container.
+	Container     string `protobuf:"bytes,3,opt,name=container,proto3" json:"container,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1334,10 +1422,13 @@ func (x *ContainerResourceMetricStatus) GetContainer() string {
 	return ""
 }
 
+// ExternalMetricStatus is the value of a metric of something outside the cluster.
 type ExternalMetricStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metric        *MetricIdentifier      `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
-	Current       *MetricValueStatus     `protobuf:"bytes,2,opt,name=current,proto3" json:"current,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The metric.
+	Metric *MetricIdentifier `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
+	// Its value.
+	Current       *MetricValueStatus `protobuf:"bytes,2,opt,name=current,proto3" json:"current,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1386,6 +1477,7 @@ func (x *ExternalMetricStatus) GetCurrent() *MetricValueStatus {
 	return nil
 }
 
+// HorizontalPodAutoscalerCondition is one fact about an autoscaler.
 type HorizontalPodAutoscalerCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Type of the condition.

@@ -25,6 +25,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A CronJob makes jobs at the times of a schedule.
 type CronJob struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -88,18 +89,28 @@ func (x *CronJob) GetStatus() *CronJobStatus {
 	return nil
 }
 
+// CronJobSpec says when to make which job.
 type CronJobSpec struct {
-	state                      protoimpl.MessageState `protogen:"open.v1"`
-	Schedule                   string                 `protobuf:"bytes,1,opt,name=schedule,proto3" json:"schedule,omitempty"`
-	TimeZone                   *string                `protobuf:"bytes,8,opt,name=timeZone,proto3,oneof" json:"timeZone,omitempty"`
-	StartingDeadlineSeconds    *int64                 `protobuf:"varint,2,opt,name=startingDeadlineSeconds,proto3,oneof" json:"startingDeadlineSeconds,omitempty"`
-	ConcurrencyPolicy          string                 `protobuf:"bytes,3,opt,name=concurrencyPolicy,proto3" json:"concurrencyPolicy,omitempty"`
-	Suspend                    *bool                  `protobuf:"varint,4,opt,name=suspend,proto3,oneof" json:"suspend,omitempty"`
-	JobTemplate                *JobTemplateSpec       `protobuf:"bytes,5,opt,name=jobTemplate,proto3" json:"jobTemplate,omitempty"`
-	SuccessfulJobsHistoryLimit *int32                 `protobuf:"varint,6,opt,name=successfulJobsHistoryLimit,proto3,oneof" json:"successfulJobsHistoryLimit,omitempty"`
-	FailedJobsHistoryLimit     *int32                 `protobuf:"varint,7,opt,name=failedJobsHistoryLimit,proto3,oneof" json:"failedJobsHistoryLimit,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The times, in the five fields of cron: "*/15 * * * *", or "@hourly" and the like.
+	Schedule string `protobuf:"bytes,1,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	// Time zone of the schedule: "Europe/Berlin". Unset: the controller manager's.
+	TimeZone *string `protobuf:"bytes,8,opt,name=timeZone,proto3,oneof" json:"timeZone,omitempty"`
+	// Seconds by which a job may be late; later, its time is skipped. Unset: no limit.
+	StartingDeadlineSeconds *int64 `protobuf:"varint,2,opt,name=startingDeadlineSeconds,proto3,oneof" json:"startingDeadlineSeconds,omitempty"`
+	// When the last job still runs: Allow (default) makes the next beside it, Forbid skips, Replace deletes the running
+	// one.
+	ConcurrencyPolicy string `protobuf:"bytes,3,opt,name=concurrencyPolicy,proto3" json:"concurrencyPolicy,omitempty"`
+	// True makes no new jobs. Default: false.
+	Suspend *bool `protobuf:"varint,4,opt,name=suspend,proto3,oneof" json:"suspend,omitempty"`
+	// The job.
+	JobTemplate *JobTemplateSpec `protobuf:"bytes,5,opt,name=jobTemplate,proto3" json:"jobTemplate,omitempty"`
+	// Succeeded jobs that are kept. Default: 3.
+	SuccessfulJobsHistoryLimit *int32 `protobuf:"varint,6,opt,name=successfulJobsHistoryLimit,proto3,oneof" json:"successfulJobsHistoryLimit,omitempty"`
+	// Failed jobs that are kept. Default: 1.
+	FailedJobsHistoryLimit *int32 `protobuf:"varint,7,opt,name=failedJobsHistoryLimit,proto3,oneof" json:"failedJobsHistoryLimit,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *CronJobSpec) Reset() {
@@ -188,11 +199,13 @@ func (x *CronJobSpec) GetFailedJobsHistoryLimit() int32 {
 	return 0
 }
 
+// JobTemplateSpec is what jobs look like.
 type JobTemplateSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name, labels, owners and what else every object has.
-	Metadata      *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Spec          *JobSpec       `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Spec of the jobs.
+	Spec          *JobSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,27 +254,45 @@ func (x *JobTemplateSpec) GetSpec() *JobSpec {
 	return nil
 }
 
+// JobSpec says how often what pod is to be run to success.
 type JobSpec struct {
-	state                   protoimpl.MessageState      `protogen:"open.v1"`
-	Parallelism             *int32                      `protobuf:"varint,1,opt,name=parallelism,proto3,oneof" json:"parallelism,omitempty"`
-	Completions             *int32                      `protobuf:"varint,2,opt,name=completions,proto3,oneof" json:"completions,omitempty"`
-	ActiveDeadlineSeconds   *int64                      `protobuf:"varint,3,opt,name=activeDeadlineSeconds,proto3,oneof" json:"activeDeadlineSeconds,omitempty"`
-	PodFailurePolicy        *PodFailurePolicy           `protobuf:"bytes,11,opt,name=podFailurePolicy,proto3" json:"podFailurePolicy,omitempty"`
-	SuccessPolicy           *SuccessPolicy              `protobuf:"bytes,16,opt,name=successPolicy,proto3" json:"successPolicy,omitempty"`
-	BackoffLimit            *int32                      `protobuf:"varint,7,opt,name=backoffLimit,proto3,oneof" json:"backoffLimit,omitempty"`
-	BackoffLimitPerIndex    *int32                      `protobuf:"varint,12,opt,name=backoffLimitPerIndex,proto3,oneof" json:"backoffLimitPerIndex,omitempty"`
-	MaxFailedIndexes        *int32                      `protobuf:"varint,13,opt,name=maxFailedIndexes,proto3,oneof" json:"maxFailedIndexes,omitempty"`
-	Selector                *v1.LabelSelector           `protobuf:"bytes,4,opt,name=selector,proto3" json:"selector,omitempty"`
-	ManualSelector          *bool                       `protobuf:"varint,5,opt,name=manualSelector,proto3,oneof" json:"manualSelector,omitempty"`
-	Template                *v11.PodTemplateSpec        `protobuf:"bytes,6,opt,name=template,proto3" json:"template,omitempty"`
-	TtlSecondsAfterFinished *int32                      `protobuf:"varint,8,opt,name=ttlSecondsAfterFinished,proto3,oneof" json:"ttlSecondsAfterFinished,omitempty"`
-	CompletionMode          *string                     `protobuf:"bytes,9,opt,name=completionMode,proto3,oneof" json:"completionMode,omitempty"`
-	Suspend                 *bool                       `protobuf:"varint,10,opt,name=suspend,proto3,oneof" json:"suspend,omitempty"`
-	PodReplacementPolicy    *string                     `protobuf:"bytes,14,opt,name=podReplacementPolicy,proto3,oneof" json:"podReplacementPolicy,omitempty"`
-	ManagedBy               *string                     `protobuf:"bytes,15,opt,name=managedBy,proto3,oneof" json:"managedBy,omitempty"`
-	Scheduling              *JobSchedulingConfiguration `protobuf:"bytes,17,opt,name=scheduling,proto3" json:"scheduling,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pods that run at once. Default: 1; 0 pauses the job.
+	Parallelism *int32 `protobuf:"varint,1,opt,name=parallelism,proto3,oneof" json:"parallelism,omitempty"`
+	// Pods that must succeed. Unset: one success ends the job, and parallelism pods may work at it together.
+	Completions *int32 `protobuf:"varint,2,opt,name=completions,proto3,oneof" json:"completions,omitempty"`
+	// Seconds after its start when the job is ended and failed. Unset: no limit.
+	ActiveDeadlineSeconds *int64 `protobuf:"varint,3,opt,name=activeDeadlineSeconds,proto3,oneof" json:"activeDeadlineSeconds,omitempty"`
+	// What failures of pods mean; the first rule that fits decides. Unset: each counts against backoffLimit.
+	PodFailurePolicy *PodFailurePolicy `protobuf:"bytes,11,opt,name=podFailurePolicy,proto3" json:"podFailurePolicy,omitempty"`
+	// When an indexed job has succeeded although not all pods have. Unset: never.
+	SuccessPolicy *SuccessPolicy `protobuf:"bytes,16,opt,name=successPolicy,proto3" json:"successPolicy,omitempty"`
+	// Failures of pods after which the job has failed. Default: 6.
+	BackoffLimit *int32 `protobuf:"varint,7,opt,name=backoffLimit,proto3,oneof" json:"backoffLimit,omitempty"`
+	// Failures of one index after which that index has failed. Unset: only backoffLimit counts.
+	BackoffLimitPerIndex *int32 `protobuf:"varint,12,opt,name=backoffLimitPerIndex,proto3,oneof" json:"backoffLimitPerIndex,omitempty"`
+	// Failed indexes after which the job has failed. Unset: no limit.
+	MaxFailedIndexes *int32 `protobuf:"varint,13,opt,name=maxFailedIndexes,proto3,oneof" json:"maxFailedIndexes,omitempty"`
+	// Labels of its pods; set by the server.
+	Selector *v1.LabelSelector `protobuf:"bytes,4,opt,name=selector,proto3" json:"selector,omitempty"`
+	// True takes selector and labels as the user wrote them, who must make sure that they are unique.
+	ManualSelector *bool `protobuf:"varint,5,opt,name=manualSelector,proto3,oneof" json:"manualSelector,omitempty"`
+	// The pods. Their restart policy is OnFailure or Never.
+	Template *v11.PodTemplateSpec `protobuf:"bytes,6,opt,name=template,proto3" json:"template,omitempty"`
+	// Seconds after its end when the job is deleted. Unset: it is kept.
+	TtlSecondsAfterFinished *int32 `protobuf:"varint,8,opt,name=ttlSecondsAfterFinished,proto3,oneof" json:"ttlSecondsAfterFinished,omitempty"`
+	// NonIndexed (default), or Indexed: each pod has a number, and each number must succeed once.
+	CompletionMode *string `protobuf:"bytes,9,opt,name=completionMode,proto3,oneof" json:"completionMode,omitempty"`
+	// True ends its pods and makes none, until it is false again. Default: false.
+	Suspend *bool `protobuf:"varint,10,opt,name=suspend,proto3,oneof" json:"suspend,omitempty"`
+	// When a pod is replaced: TerminatingOrFailed (default) as soon as it is being deleted, Failed when it has ended.
+	PodReplacementPolicy *string `protobuf:"bytes,14,opt,name=podReplacementPolicy,proto3,oneof" json:"podReplacementPolicy,omitempty"`
+	// Controller that looks after the job. Unset: the built-in one.
+	ManagedBy *string `protobuf:"bytes,15,opt,name=managedBy,proto3,oneof" json:"managedBy,omitempty"`
+	// How the job's pods are scheduled together.
+	Scheduling    *JobSchedulingConfiguration `protobuf:"bytes,17,opt,name=scheduling,proto3" json:"scheduling,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *JobSpec) Reset() {
@@ -413,8 +444,10 @@ func (x *JobSpec) GetScheduling() *JobSchedulingConfiguration {
 	return nil
 }
 
+// PodFailurePolicy says what failures of pods mean.
 type PodFailurePolicy struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rules; the first that fits decides.
 	Rules         []*PodFailurePolicyRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -457,10 +490,14 @@ func (x *PodFailurePolicy) GetRules() []*PodFailurePolicyRule {
 	return nil
 }
 
+// PodFailurePolicyRule is one rule: by exit codes, or by conditions of the pod.
 type PodFailurePolicyRule struct {
-	state           protoimpl.MessageState                    `protogen:"open.v1"`
-	Action          string                                    `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
-	OnExitCodes     *PodFailurePolicyOnExitCodesRequirement   `protobuf:"bytes,2,opt,name=onExitCodes,proto3" json:"onExitCodes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// FailJob ends the job, FailIndex the index; Ignore replaces the pod without counting; Count counts it as usual.
+	Action string `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
+	// Exit codes that the rule is for.
+	OnExitCodes *PodFailurePolicyOnExitCodesRequirement `protobuf:"bytes,2,opt,name=onExitCodes,proto3" json:"onExitCodes,omitempty"`
+	// Conditions that the rule is for; any one will do.
 	OnPodConditions []*PodFailurePolicyOnPodConditionsPattern `protobuf:"bytes,3,rep,name=onPodConditions,proto3" json:"onPodConditions,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -517,11 +554,15 @@ func (x *PodFailurePolicyRule) GetOnPodConditions() []*PodFailurePolicyOnPodCond
 	return nil
 }
 
+// PodFailurePolicyOnExitCodesRequirement is a test of exit codes other than 0.
 type PodFailurePolicyOnExitCodesRequirement struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ContainerName *string                `protobuf:"bytes,1,opt,name=containerName,proto3,oneof" json:"containerName,omitempty"`
-	Operator      string                 `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
-	Values        []int32                `protobuf:"varint,3,rep,packed,name=values,proto3" json:"values,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The container. Unset: any.
+	ContainerName *string `protobuf:"bytes,1,opt,name=containerName,proto3,oneof" json:"containerName,omitempty"`
+	// In or NotIn.
+	Operator string `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
+	// The exit codes.
+	Values        []int32 `protobuf:"varint,3,rep,packed,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -577,10 +618,13 @@ func (x *PodFailurePolicyOnExitCodesRequirement) GetValues() []int32 {
 	return nil
 }
 
+// PodFailurePolicyOnPodConditionsPattern is a test of a condition of the pod.
 type PodFailurePolicyOnPodConditionsPattern struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Status        string                 `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Type of the condition: "DisruptionTarget".
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Status that it must have. Default: True.
+	Status        string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -629,9 +673,11 @@ func (x *PodFailurePolicyOnPodConditionsPattern) GetStatus() string {
 	return ""
 }
 
+// SuccessPolicy says when an indexed job has succeeded.
 type SuccessPolicy struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Rules         []*SuccessPolicyRule   `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rules; the first that holds decides. The pods that still run are then ended.
+	Rules         []*SuccessPolicyRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -673,12 +719,15 @@ func (x *SuccessPolicy) GetRules() []*SuccessPolicyRule {
 	return nil
 }
 
+// SuccessPolicyRule holds when certain indexes, or enough of them, have succeeded.
 type SuccessPolicyRule struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	SucceededIndexes *string                `protobuf:"bytes,1,opt,name=succeededIndexes,proto3,oneof" json:"succeededIndexes,omitempty"`
-	SucceededCount   *int32                 `protobuf:"varint,2,opt,name=succeededCount,proto3,oneof" json:"succeededCount,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The indexes: "0,2-5". Unset: all.
+	SucceededIndexes *string `protobuf:"bytes,1,opt,name=succeededIndexes,proto3,oneof" json:"succeededIndexes,omitempty"`
+	// How many of them must have succeeded. Unset: all.
+	SucceededCount *int32 `protobuf:"varint,2,opt,name=succeededCount,proto3,oneof" json:"succeededCount,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *SuccessPolicyRule) Reset() {
@@ -725,14 +774,19 @@ func (x *SuccessPolicyRule) GetSucceededCount() int32 {
 	return 0
 }
 
+// JobSchedulingConfiguration says how a job's pods are scheduled together.
 type JobSchedulingConfiguration struct {
-	state                 protoimpl.MessageState                          `protogen:"open.v1"`
-	SchedulingPolicy      *v1alpha3.WorkloadPodGroupSchedulingPolicy      `protobuf:"bytes,1,opt,name=schedulingPolicy,proto3" json:"schedulingPolicy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether they need each other.
+	SchedulingPolicy *v1alpha3.WorkloadPodGroupSchedulingPolicy `protobuf:"bytes,1,opt,name=schedulingPolicy,proto3" json:"schedulingPolicy,omitempty"`
+	// Where they may be placed in relation to each other.
 	SchedulingConstraints *v1alpha3.WorkloadPodGroupSchedulingConstraints `protobuf:"bytes,2,opt,name=schedulingConstraints,proto3" json:"schedulingConstraints,omitempty"`
-	DisruptionMode        *v1alpha3.WorkloadPodGroupDisruptionMode        `protobuf:"bytes,3,opt,name=disruptionMode,proto3" json:"disruptionMode,omitempty"`
-	ResourceClaims        []*v1alpha3.WorkloadPodGroupResourceClaim       `protobuf:"bytes,4,rep,name=resourceClaims,proto3" json:"resourceClaims,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// Whether they may be disrupted one by one.
+	DisruptionMode *v1alpha3.WorkloadPodGroupDisruptionMode `protobuf:"bytes,3,opt,name=disruptionMode,proto3" json:"disruptionMode,omitempty"`
+	// Claims of devices that they share.
+	ResourceClaims []*v1alpha3.WorkloadPodGroupResourceClaim `protobuf:"bytes,4,rep,name=resourceClaims,proto3" json:"resourceClaims,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *JobSchedulingConfiguration) Reset() {
@@ -793,11 +847,15 @@ func (x *JobSchedulingConfiguration) GetResourceClaims() []*v1alpha3.WorkloadPod
 	return nil
 }
 
+// CronJobStatus is what a cron job has done.
 type CronJobStatus struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Active             []*v11.ObjectReference `protobuf:"bytes,1,rep,name=active,proto3" json:"active,omitempty"`
-	LastScheduleTime   *v1.Time               `protobuf:"bytes,4,opt,name=lastScheduleTime,proto3" json:"lastScheduleTime,omitempty"`
-	LastSuccessfulTime *v1.Time               `protobuf:"bytes,5,opt,name=lastSuccessfulTime,proto3" json:"lastSuccessfulTime,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Jobs that run.
+	Active []*v11.ObjectReference `protobuf:"bytes,1,rep,name=active,proto3" json:"active,omitempty"`
+	// When a job was last made.
+	LastScheduleTime *v1.Time `protobuf:"bytes,4,opt,name=lastScheduleTime,proto3" json:"lastScheduleTime,omitempty"`
+	// When a job last succeeded.
+	LastSuccessfulTime *v1.Time `protobuf:"bytes,5,opt,name=lastSuccessfulTime,proto3" json:"lastSuccessfulTime,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }

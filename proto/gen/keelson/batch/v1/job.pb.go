@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A Job runs pods until enough of them have succeeded.
 type Job struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,21 +87,33 @@ func (x *Job) GetStatus() *JobStatus {
 	return nil
 }
 
+// JobStatus is how far a job is; written by the controller manager.
 type JobStatus struct {
-	state                   protoimpl.MessageState   `protogen:"open.v1"`
-	Conditions              []*JobCondition          `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	StartTime               *v1.Time                 `protobuf:"bytes,2,opt,name=startTime,proto3" json:"startTime,omitempty"`
-	CompletionTime          *v1.Time                 `protobuf:"bytes,3,opt,name=completionTime,proto3" json:"completionTime,omitempty"`
-	Active                  int32                    `protobuf:"varint,4,opt,name=active,proto3" json:"active,omitempty"`
-	Succeeded               int32                    `protobuf:"varint,5,opt,name=succeeded,proto3" json:"succeeded,omitempty"`
-	Failed                  int32                    `protobuf:"varint,6,opt,name=failed,proto3" json:"failed,omitempty"`
-	Terminating             *int32                   `protobuf:"varint,11,opt,name=terminating,proto3,oneof" json:"terminating,omitempty"`
-	CompletedIndexes        string                   `protobuf:"bytes,7,opt,name=completedIndexes,proto3" json:"completedIndexes,omitempty"`
-	FailedIndexes           *string                  `protobuf:"bytes,10,opt,name=failedIndexes,proto3,oneof" json:"failedIndexes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How the job ended or is about to: Complete, Failed, Suspended, SuccessCriteriaMet, FailureTarget.
+	Conditions []*JobCondition `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	// When the job was taken up; set anew when it is resumed.
+	StartTime *v1.Time `protobuf:"bytes,2,opt,name=startTime,proto3" json:"startTime,omitempty"`
+	// When the job succeeded. Unset for failed jobs.
+	CompletionTime *v1.Time `protobuf:"bytes,3,opt,name=completionTime,proto3" json:"completionTime,omitempty"`
+	// Pods that are pending or running.
+	Active int32 `protobuf:"varint,4,opt,name=active,proto3" json:"active,omitempty"`
+	// Pods that succeeded.
+	Succeeded int32 `protobuf:"varint,5,opt,name=succeeded,proto3" json:"succeeded,omitempty"`
+	// Pods that failed.
+	Failed int32 `protobuf:"varint,6,opt,name=failed,proto3" json:"failed,omitempty"`
+	// Pods that are being deleted.
+	Terminating *int32 `protobuf:"varint,11,opt,name=terminating,proto3,oneof" json:"terminating,omitempty"`
+	// Indexes that succeeded: "1,3-5".
+	CompletedIndexes string `protobuf:"bytes,7,opt,name=completedIndexes,proto3" json:"completedIndexes,omitempty"`
+	// Indexes that failed, with backoffLimitPerIndex.
+	FailedIndexes *string `protobuf:"bytes,10,opt,name=failedIndexes,proto3,oneof" json:"failedIndexes,omitempty"`
+	// Ended pods that are not yet in succeeded and failed.
 	UncountedTerminatedPods *UncountedTerminatedPods `protobuf:"bytes,8,opt,name=uncountedTerminatedPods,proto3" json:"uncountedTerminatedPods,omitempty"`
-	Ready                   *int32                   `protobuf:"varint,9,opt,name=ready,proto3,oneof" json:"ready,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	// Active pods that are ready.
+	Ready         *int32 `protobuf:"varint,9,opt,name=ready,proto3,oneof" json:"ready,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *JobStatus) Reset() {
@@ -210,6 +223,7 @@ func (x *JobStatus) GetReady() int32 {
 	return 0
 }
 
+// JobCondition is one fact about a job.
 type JobCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Type of the condition.
@@ -300,10 +314,13 @@ func (x *JobCondition) GetMessage() string {
 	return ""
 }
 
+// UncountedTerminatedPods names ended pods that are about to be counted, so that none is counted twice.
 type UncountedTerminatedPods struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Succeeded     []string               `protobuf:"bytes,1,rep,name=succeeded,proto3" json:"succeeded,omitempty"`
-	Failed        []string               `protobuf:"bytes,2,rep,name=failed,proto3" json:"failed,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UIDs of pods that succeeded.
+	Succeeded []string `protobuf:"bytes,1,rep,name=succeeded,proto3" json:"succeeded,omitempty"`
+	// UIDs of pods that failed.
+	Failed        []string `protobuf:"bytes,2,rep,name=failed,proto3" json:"failed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

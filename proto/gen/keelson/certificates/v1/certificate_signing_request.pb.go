@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A CertificateSigningRequest asks for a certificate. Once it is approved, its signer issues it.
 type CertificateSigningRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,18 +87,28 @@ func (x *CertificateSigningRequest) GetStatus() *CertificateSigningRequestStatus
 	return nil
 }
 
+// CertificateSigningRequestSpec says what certificate is asked for, and by whom.
 type CertificateSigningRequestSpec struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Request           []byte                 `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
-	SignerName        string                 `protobuf:"bytes,7,opt,name=signerName,proto3" json:"signerName,omitempty"`
-	ExpirationSeconds *int32                 `protobuf:"varint,8,opt,name=expirationSeconds,proto3,oneof" json:"expirationSeconds,omitempty"`
-	Usages            []string               `protobuf:"bytes,5,rep,name=usages,proto3" json:"usages,omitempty"`
-	Username          string                 `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
-	Uid               string                 `protobuf:"bytes,3,opt,name=uid,proto3" json:"uid,omitempty"`
-	Groups            []string               `protobuf:"bytes,4,rep,name=groups,proto3" json:"groups,omitempty"`
-	Extra             map[string]*ExtraValue `protobuf:"bytes,6,rep,name=extra,proto3" json:"extra,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The request as PEM (PKCS #10).
+	Request []byte `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// Who is to sign: "kubernetes.io/kube-apiserver-client".
+	SignerName string `protobuf:"bytes,7,opt,name=signerName,proto3" json:"signerName,omitempty"`
+	// Seconds that the certificate should be good for; at least 600. The signer may choose otherwise. Unset: the signer's
+	// choice.
+	ExpirationSeconds *int32 `protobuf:"varint,8,opt,name=expirationSeconds,proto3,oneof" json:"expirationSeconds,omitempty"`
+	// What the certificate may be used for: "client auth", "digital signature".
+	Usages []string `protobuf:"bytes,5,rep,name=usages,proto3" json:"usages,omitempty"`
+	// User that asks; set by the server.
+	Username string `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
+	// UID of the user; set by the server.
+	Uid string `protobuf:"bytes,3,opt,name=uid,proto3" json:"uid,omitempty"`
+	// Groups of the user; set by the server.
+	Groups []string `protobuf:"bytes,4,rep,name=groups,proto3" json:"groups,omitempty"`
+	// What else is known of the user; set by the server.
+	Extra         map[string]*ExtraValue `protobuf:"bytes,6,rep,name=extra,proto3" json:"extra,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CertificateSigningRequestSpec) Reset() {
@@ -186,9 +197,11 @@ func (x *CertificateSigningRequestSpec) GetExtra() map[string]*ExtraValue {
 	return nil
 }
 
+// ExtraValue is a list of strings, written as a plain array.
 type ExtraValue struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Items         []string               `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The strings.
+	Items         []string `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -230,10 +243,13 @@ func (x *ExtraValue) GetItems() []string {
 	return nil
 }
 
+// CertificateSigningRequestStatus is what became of a request.
 type CertificateSigningRequestStatus struct {
-	state         protoimpl.MessageState                `protogen:"open.v1"`
-	Conditions    []*CertificateSigningRequestCondition `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	Certificate   []byte                                `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Approved, Denied or Failed. Approved and Denied can't both be there.
+	Conditions []*CertificateSigningRequestCondition `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	// The certificate and those above it, as PEM; written once by the signer.
+	Certificate   []byte `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -282,6 +298,7 @@ func (x *CertificateSigningRequestStatus) GetCertificate() []byte {
 	return nil
 }
 
+// CertificateSigningRequestCondition is a decision about a request.
 type CertificateSigningRequestCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Type of the condition.

@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A ClusterTrustBundle has root certificates for the whole cluster, which pods can mount.
 type ClusterTrustBundle struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name, labels, owners and what else every object has.
@@ -77,10 +78,13 @@ func (x *ClusterTrustBundle) GetSpec() *ClusterTrustBundleSpec {
 	return nil
 }
 
+// ClusterTrustBundleSpec has the certificates.
 type ClusterTrustBundleSpec struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SignerName    string                 `protobuf:"bytes,1,opt,name=signerName,proto3" json:"signerName,omitempty"`
-	TrustBundle   string                 `protobuf:"bytes,2,opt,name=trustBundle,proto3" json:"trustBundle,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Signer whose roots these are; the object's name then begins with it. Empty: nobody's.
+	SignerName string `protobuf:"bytes,1,opt,name=signerName,proto3" json:"signerName,omitempty"`
+	// The certificates as PEM.
+	TrustBundle   string `protobuf:"bytes,2,opt,name=trustBundle,proto3" json:"trustBundle,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A PodCertificateRequest asks for a certificate for a pod. Written by the pod's kubelet.
 type PodCertificateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name, labels, owners and what else every object has.
@@ -86,18 +87,29 @@ func (x *PodCertificateRequest) GetStatus() *PodCertificateRequestStatus {
 	return nil
 }
 
+// PodCertificateRequestSpec says for which pod, and by whom.
 type PodCertificateRequestSpec struct {
-	state                     protoimpl.MessageState `protogen:"open.v1"`
-	SignerName                string                 `protobuf:"bytes,1,opt,name=signerName,proto3" json:"signerName,omitempty"`
-	PodName                   string                 `protobuf:"bytes,2,opt,name=podName,proto3" json:"podName,omitempty"`
-	PodUID                    string                 `protobuf:"bytes,3,opt,name=podUID,proto3" json:"podUID,omitempty"`
-	ServiceAccountName        string                 `protobuf:"bytes,4,opt,name=serviceAccountName,proto3" json:"serviceAccountName,omitempty"`
-	ServiceAccountUID         string                 `protobuf:"bytes,5,opt,name=serviceAccountUID,proto3" json:"serviceAccountUID,omitempty"`
-	NodeName                  string                 `protobuf:"bytes,6,opt,name=nodeName,proto3" json:"nodeName,omitempty"`
-	NodeUID                   string                 `protobuf:"bytes,7,opt,name=nodeUID,proto3" json:"nodeUID,omitempty"`
-	MaxExpirationSeconds      *int32                 `protobuf:"varint,8,opt,name=maxExpirationSeconds,proto3,oneof" json:"maxExpirationSeconds,omitempty"`
-	StubPKCS10Request         []byte                 `protobuf:"bytes,12,opt,name=stubPKCS10Request,proto3" json:"stubPKCS10Request,omitempty"`
-	UnverifiedUserAnnotations map[string]string      `protobuf:"bytes,11,rep,name=unverifiedUserAnnotations,proto3" json:"unverifiedUserAnnotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who is to sign.
+	SignerName string `protobuf:"bytes,1,opt,name=signerName,proto3" json:"signerName,omitempty"`
+	// Name of the pod.
+	PodName string `protobuf:"bytes,2,opt,name=podName,proto3" json:"podName,omitempty"`
+	// UID of the pod.
+	PodUID string `protobuf:"bytes,3,opt,name=podUID,proto3" json:"podUID,omitempty"`
+	// Service account of the pod.
+	ServiceAccountName string `protobuf:"bytes,4,opt,name=serviceAccountName,proto3" json:"serviceAccountName,omitempty"`
+	// UID of the service account.
+	ServiceAccountUID string `protobuf:"bytes,5,opt,name=serviceAccountUID,proto3" json:"serviceAccountUID,omitempty"`
+	// Node of the pod.
+	NodeName string `protobuf:"bytes,6,opt,name=nodeName,proto3" json:"nodeName,omitempty"`
+	// UID of the node.
+	NodeUID string `protobuf:"bytes,7,opt,name=nodeUID,proto3" json:"nodeUID,omitempty"`
+	// Seconds that the certificate may be good for at most. Default: 86400.
+	MaxExpirationSeconds *int32 `protobuf:"varint,8,opt,name=maxExpirationSeconds,proto3,oneof" json:"maxExpirationSeconds,omitempty"`
+	// Request (PKCS #10, DER) that proves the key; the signer fills in the rest itself.
+	StubPKCS10Request []byte `protobuf:"bytes,12,opt,name=stubPKCS10Request,proto3" json:"stubPKCS10Request,omitempty"`
+	// What the pod's author says to the signer; not verified.
+	UnverifiedUserAnnotations map[string]string `protobuf:"bytes,11,rep,name=unverifiedUserAnnotations,proto3" json:"unverifiedUserAnnotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields             protoimpl.UnknownFields
 	sizeCache                 protoimpl.SizeCache
 }
@@ -202,15 +214,21 @@ func (x *PodCertificateRequestSpec) GetUnverifiedUserAnnotations() map[string]st
 	return nil
 }
 
+// PodCertificateRequestStatus is what became of a request.
 type PodCertificateRequestStatus struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Conditions       []*v1.Condition        `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
-	CertificateChain string                 `protobuf:"bytes,2,opt,name=certificateChain,proto3" json:"certificateChain,omitempty"`
-	NotBefore        *v1.Time               `protobuf:"bytes,4,opt,name=notBefore,proto3" json:"notBefore,omitempty"`
-	BeginRefreshAt   *v1.Time               `protobuf:"bytes,5,opt,name=beginRefreshAt,proto3" json:"beginRefreshAt,omitempty"`
-	NotAfter         *v1.Time               `protobuf:"bytes,6,opt,name=notAfter,proto3" json:"notAfter,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Issued, Denied or Failed.
+	Conditions []*v1.Condition `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	// The certificate and those above it, as PEM.
+	CertificateChain string `protobuf:"bytes,2,opt,name=certificateChain,proto3" json:"certificateChain,omitempty"`
+	// Since when it is good.
+	NotBefore *v1.Time `protobuf:"bytes,4,opt,name=notBefore,proto3" json:"notBefore,omitempty"`
+	// When the kubelet should ask for the next one.
+	BeginRefreshAt *v1.Time `protobuf:"bytes,5,opt,name=beginRefreshAt,proto3" json:"beginRefreshAt,omitempty"`
+	// Until when it is good.
+	NotAfter      *v1.Time `protobuf:"bytes,6,opt,name=notAfter,proto3" json:"notAfter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PodCertificateRequestStatus) Reset() {

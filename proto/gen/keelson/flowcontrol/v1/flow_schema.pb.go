@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A FlowSchema puts requests to the API server on a priority level.
 type FlowSchema struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,14 +87,19 @@ func (x *FlowSchema) GetStatus() *FlowSchemaStatus {
 	return nil
 }
 
+// FlowSchemaSpec says which requests, and which level.
 type FlowSchemaSpec struct {
-	state                      protoimpl.MessageState               `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The level.
 	PriorityLevelConfiguration *PriorityLevelConfigurationReference `protobuf:"bytes,1,opt,name=priorityLevelConfiguration,proto3" json:"priorityLevelConfiguration,omitempty"`
-	MatchingPrecedence         int32                                `protobuf:"varint,2,opt,name=matchingPrecedence,proto3" json:"matchingPrecedence,omitempty"`
-	DistinguisherMethod        *FlowDistinguisherMethod             `protobuf:"bytes,3,opt,name=distinguisherMethod,proto3" json:"distinguisherMethod,omitempty"`
-	Rules                      []*PolicyRulesWithSubjects           `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	// Among schemas that fit, the least number decides; 1 to 10000. Default: 1000.
+	MatchingPrecedence int32 `protobuf:"varint,2,opt,name=matchingPrecedence,proto3" json:"matchingPrecedence,omitempty"`
+	// What tells flows apart, between which the level is fair. Unset: all are one flow.
+	DistinguisherMethod *FlowDistinguisherMethod `protobuf:"bytes,3,opt,name=distinguisherMethod,proto3" json:"distinguisherMethod,omitempty"`
+	// The requests; any rule will do.
+	Rules         []*PolicyRulesWithSubjects `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FlowSchemaSpec) Reset() {
@@ -154,9 +160,11 @@ func (x *FlowSchemaSpec) GetRules() []*PolicyRulesWithSubjects {
 	return nil
 }
 
+// PriorityLevelConfigurationReference names a priority level.
 type PriorityLevelConfigurationReference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the level.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -198,9 +206,11 @@ func (x *PriorityLevelConfigurationReference) GetName() string {
 	return ""
 }
 
+// FlowDistinguisherMethod is what tells flows apart.
 type FlowDistinguisherMethod struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ByUser or ByNamespace.
+	Type          string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -242,10 +252,14 @@ func (x *FlowDistinguisherMethod) GetType() string {
 	return ""
 }
 
+// PolicyRulesWithSubjects chooses requests by who makes them and what they do.
 type PolicyRulesWithSubjects struct {
-	state            protoimpl.MessageState   `protogen:"open.v1"`
-	Subjects         []*Subject               `protobuf:"bytes,1,rep,name=subjects,proto3" json:"subjects,omitempty"`
-	ResourceRules    []*ResourcePolicyRule    `protobuf:"bytes,2,rep,name=resourceRules,proto3" json:"resourceRules,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; any one will do.
+	Subjects []*Subject `protobuf:"bytes,1,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	// Requests for resources; any rule will do.
+	ResourceRules []*ResourcePolicyRule `protobuf:"bytes,2,rep,name=resourceRules,proto3" json:"resourceRules,omitempty"`
+	// Other requests; any rule will do.
 	NonResourceRules []*NonResourcePolicyRule `protobuf:"bytes,3,rep,name=nonResourceRules,proto3" json:"nonResourceRules,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -302,11 +316,16 @@ func (x *PolicyRulesWithSubjects) GetNonResourceRules() []*NonResourcePolicyRule
 	return nil
 }
 
+// Subject is who makes a request. The member that kind names is set.
 type Subject struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Kind           string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	User           *UserSubject           `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
-	Group          *GroupSubject          `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// User, Group or ServiceAccount.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// A user.
+	User *UserSubject `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	// A group.
+	Group *GroupSubject `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	// A service account.
 	ServiceAccount *ServiceAccountSubject `protobuf:"bytes,4,opt,name=serviceAccount,proto3" json:"serviceAccount,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -370,9 +389,11 @@ func (x *Subject) GetServiceAccount() *ServiceAccountSubject {
 	return nil
 }
 
+// UserSubject is a user.
 type UserSubject struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the user; "*" is everybody.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -414,9 +435,11 @@ func (x *UserSubject) GetName() string {
 	return ""
 }
 
+// GroupSubject is a group.
 type GroupSubject struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the group; "*" is every group.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -458,10 +481,13 @@ func (x *GroupSubject) GetName() string {
 	return ""
 }
 
+// ServiceAccountSubject is a service account.
 type ServiceAccountSubject struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Namespace     string                 `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its namespace.
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Its name; "*" is every one of the namespace.
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -510,13 +536,19 @@ func (x *ServiceAccountSubject) GetName() string {
 	return ""
 }
 
+// ResourcePolicyRule chooses requests for resources.
 type ResourcePolicyRule struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Verbs         []string               `protobuf:"bytes,1,rep,name=verbs,proto3" json:"verbs,omitempty"`
-	ApiGroups     []string               `protobuf:"bytes,2,rep,name=apiGroups,proto3" json:"apiGroups,omitempty"`
-	Resources     []string               `protobuf:"bytes,3,rep,name=resources,proto3" json:"resources,omitempty"`
-	ClusterScope  bool                   `protobuf:"varint,4,opt,name=clusterScope,proto3" json:"clusterScope,omitempty"`
-	Namespaces    []string               `protobuf:"bytes,5,rep,name=namespaces,proto3" json:"namespaces,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Verbs; "*" is all.
+	Verbs []string `protobuf:"bytes,1,rep,name=verbs,proto3" json:"verbs,omitempty"`
+	// API groups; "" is the core group, "*" all.
+	ApiGroups []string `protobuf:"bytes,2,rep,name=apiGroups,proto3" json:"apiGroups,omitempty"`
+	// Resources and subresources; "*" is all.
+	Resources []string `protobuf:"bytes,3,rep,name=resources,proto3" json:"resources,omitempty"`
+	// Whether requests without a namespace fit.
+	ClusterScope bool `protobuf:"varint,4,opt,name=clusterScope,proto3" json:"clusterScope,omitempty"`
+	// Namespaces that fit; "*" is all.
+	Namespaces    []string `protobuf:"bytes,5,rep,name=namespaces,proto3" json:"namespaces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -586,10 +618,13 @@ func (x *ResourcePolicyRule) GetNamespaces() []string {
 	return nil
 }
 
+// NonResourcePolicyRule chooses requests for other paths.
 type NonResourcePolicyRule struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Verbs           []string               `protobuf:"bytes,1,rep,name=verbs,proto3" json:"verbs,omitempty"`
-	NonResourceURLs []string               `protobuf:"bytes,6,rep,name=nonResourceURLs,proto3" json:"nonResourceURLs,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Verbs; "*" is all.
+	Verbs []string `protobuf:"bytes,1,rep,name=verbs,proto3" json:"verbs,omitempty"`
+	// Paths: "/healthz", "/apis/*"; "*" is all.
+	NonResourceURLs []string `protobuf:"bytes,6,rep,name=nonResourceURLs,proto3" json:"nonResourceURLs,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -638,8 +673,10 @@ func (x *NonResourcePolicyRule) GetNonResourceURLs() []string {
 	return nil
 }
 
+// FlowSchemaStatus is what was found out about a schema.
 type FlowSchemaStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Facts about it: Dangling (there is no such level).
 	Conditions    []*FlowSchemaCondition `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -682,6 +719,7 @@ func (x *FlowSchemaStatus) GetConditions() []*FlowSchemaCondition {
 	return nil
 }
 
+// FlowSchemaCondition is one fact about a schema.
 type FlowSchemaCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Type of the condition.

@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A PriorityLevelConfiguration is a share of the API server's attention.
 type PriorityLevelConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,11 +87,15 @@ func (x *PriorityLevelConfiguration) GetStatus() *PriorityLevelConfigurationStat
 	return nil
 }
 
+// PriorityLevelConfigurationSpec says how large the share is. The member that type names is set.
 type PriorityLevelConfigurationSpec struct {
-	state         protoimpl.MessageState             `protogen:"open.v1"`
-	Type          string                             `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Limited       *LimitedPriorityLevelConfiguration `protobuf:"bytes,2,opt,name=limited,proto3" json:"limited,omitempty"`
-	Exempt        *ExemptPriorityLevelConfiguration  `protobuf:"bytes,3,opt,name=exempt,proto3" json:"exempt,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Limited, or Exempt: never held back.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Settings of Limited.
+	Limited *LimitedPriorityLevelConfiguration `protobuf:"bytes,2,opt,name=limited,proto3" json:"limited,omitempty"`
+	// Settings of Exempt.
+	Exempt        *ExemptPriorityLevelConfiguration `protobuf:"bytes,3,opt,name=exempt,proto3" json:"exempt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -146,14 +151,19 @@ func (x *PriorityLevelConfigurationSpec) GetExempt() *ExemptPriorityLevelConfigu
 	return nil
 }
 
+// LimitedPriorityLevelConfiguration has the settings of a limited level.
 type LimitedPriorityLevelConfiguration struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	NominalConcurrencyShares *int32                 `protobuf:"varint,1,opt,name=nominalConcurrencyShares,proto3,oneof" json:"nominalConcurrencyShares,omitempty"`
-	LimitResponse            *LimitResponse         `protobuf:"bytes,2,opt,name=limitResponse,proto3" json:"limitResponse,omitempty"`
-	LendablePercent          *int32                 `protobuf:"varint,3,opt,name=lendablePercent,proto3,oneof" json:"lendablePercent,omitempty"`
-	BorrowingLimitPercent    *int32                 `protobuf:"varint,4,opt,name=borrowingLimitPercent,proto3,oneof" json:"borrowingLimitPercent,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its share of the requests that may run at once, in relation to other levels' shares. Default: 30.
+	NominalConcurrencyShares *int32 `protobuf:"varint,1,opt,name=nominalConcurrencyShares,proto3,oneof" json:"nominalConcurrencyShares,omitempty"`
+	// What happens to requests beyond.
+	LimitResponse *LimitResponse `protobuf:"bytes,2,opt,name=limitResponse,proto3" json:"limitResponse,omitempty"`
+	// Percent of its share that others may borrow. Default: 0.
+	LendablePercent *int32 `protobuf:"varint,3,opt,name=lendablePercent,proto3,oneof" json:"lendablePercent,omitempty"`
+	// Most that it may borrow, in percent of its share. Unset: no limit.
+	BorrowingLimitPercent *int32 `protobuf:"varint,4,opt,name=borrowingLimitPercent,proto3,oneof" json:"borrowingLimitPercent,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *LimitedPriorityLevelConfiguration) Reset() {
@@ -214,10 +224,13 @@ func (x *LimitedPriorityLevelConfiguration) GetBorrowingLimitPercent() int32 {
 	return 0
 }
 
+// LimitResponse says what happens to requests that may not run yet.
 type LimitResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Queuing       *QueuingConfiguration  `protobuf:"bytes,2,opt,name=queuing,proto3" json:"queuing,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Queue, or Reject: they are refused at once.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Settings of Queue.
+	Queuing       *QueuingConfiguration `protobuf:"bytes,2,opt,name=queuing,proto3" json:"queuing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -266,11 +279,15 @@ func (x *LimitResponse) GetQueuing() *QueuingConfiguration {
 	return nil
 }
 
+// QueuingConfiguration has the settings of a level's queues.
 type QueuingConfiguration struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Queues           int32                  `protobuf:"varint,1,opt,name=queues,proto3" json:"queues,omitempty"`
-	HandSize         int32                  `protobuf:"varint,2,opt,name=handSize,proto3" json:"handSize,omitempty"`
-	QueueLengthLimit int32                  `protobuf:"varint,3,opt,name=queueLengthLimit,proto3" json:"queueLengthLimit,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of queues. Default: 64.
+	Queues int32 `protobuf:"varint,1,opt,name=queues,proto3" json:"queues,omitempty"`
+	// Number of queues of which a flow takes the shortest. Default: 8.
+	HandSize int32 `protobuf:"varint,2,opt,name=handSize,proto3" json:"handSize,omitempty"`
+	// Requests that wait in a queue at most; more are refused. Default: 50.
+	QueueLengthLimit int32 `protobuf:"varint,3,opt,name=queueLengthLimit,proto3" json:"queueLengthLimit,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -326,12 +343,15 @@ func (x *QueuingConfiguration) GetQueueLengthLimit() int32 {
 	return 0
 }
 
+// ExemptPriorityLevelConfiguration has the settings of an exempt level.
 type ExemptPriorityLevelConfiguration struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	NominalConcurrencyShares *int32                 `protobuf:"varint,1,opt,name=nominalConcurrencyShares,proto3,oneof" json:"nominalConcurrencyShares,omitempty"`
-	LendablePercent          *int32                 `protobuf:"varint,2,opt,name=lendablePercent,proto3,oneof" json:"lendablePercent,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its share, which only matters for lending. Default: 0.
+	NominalConcurrencyShares *int32 `protobuf:"varint,1,opt,name=nominalConcurrencyShares,proto3,oneof" json:"nominalConcurrencyShares,omitempty"`
+	// Percent of its share that others may borrow. Default: 0.
+	LendablePercent *int32 `protobuf:"varint,2,opt,name=lendablePercent,proto3,oneof" json:"lendablePercent,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ExemptPriorityLevelConfiguration) Reset() {
@@ -378,8 +398,10 @@ func (x *ExemptPriorityLevelConfiguration) GetLendablePercent() int32 {
 	return 0
 }
 
+// PriorityLevelConfigurationStatus is what was found out about a level.
 type PriorityLevelConfigurationStatus struct {
-	state         protoimpl.MessageState                 `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Facts about it.
 	Conditions    []*PriorityLevelConfigurationCondition `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -422,6 +444,7 @@ func (x *PriorityLevelConfigurationStatus) GetConditions() []*PriorityLevelConfi
 	return nil
 }
 
+// PriorityLevelConfigurationCondition is one fact about a level.
 type PriorityLevelConfigurationCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Type of the condition.

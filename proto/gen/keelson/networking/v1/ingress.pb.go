@@ -24,6 +24,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// An Ingress leads HTTP requests from outside the cluster to services, by host and path.
 type Ingress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -87,14 +88,19 @@ func (x *Ingress) GetStatus() *IngressStatus {
 	return nil
 }
 
+// IngressSpec says which requests go where.
 type IngressSpec struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	IngressClassName *string                `protobuf:"bytes,4,opt,name=ingressClassName,proto3,oneof" json:"ingressClassName,omitempty"`
-	DefaultBackend   *IngressBackend        `protobuf:"bytes,1,opt,name=defaultBackend,proto3" json:"defaultBackend,omitempty"`
-	Tls              []*IngressTLS          `protobuf:"bytes,2,rep,name=tls,proto3" json:"tls,omitempty"`
-	Rules            []*IngressRule         `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// IngressClass whose controller serves it. Unset: the default class.
+	IngressClassName *string `protobuf:"bytes,4,opt,name=ingressClassName,proto3,oneof" json:"ingressClassName,omitempty"`
+	// Where requests go that no rule fits.
+	DefaultBackend *IngressBackend `protobuf:"bytes,1,opt,name=defaultBackend,proto3" json:"defaultBackend,omitempty"`
+	// Certificates, by host.
+	Tls []*IngressTLS `protobuf:"bytes,2,rep,name=tls,proto3" json:"tls,omitempty"`
+	// The rules.
+	Rules         []*IngressRule `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *IngressSpec) Reset() {
@@ -155,9 +161,12 @@ func (x *IngressSpec) GetRules() []*IngressRule {
 	return nil
 }
 
+// IngressBackend is where requests go. Exactly one member is set.
 type IngressBackend struct {
-	state         protoimpl.MessageState         `protogen:"open.v1"`
-	Service       *IngressServiceBackend         `protobuf:"bytes,4,opt,name=service,proto3" json:"service,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A service of the namespace.
+	Service *IngressServiceBackend `protobuf:"bytes,4,opt,name=service,proto3" json:"service,omitempty"`
+	// Some other object of the namespace.
 	Resource      *v11.TypedLocalObjectReference `protobuf:"bytes,3,opt,name=resource,proto3" json:"resource,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -207,10 +216,13 @@ func (x *IngressBackend) GetResource() *v11.TypedLocalObjectReference {
 	return nil
 }
 
+// IngressServiceBackend is a port of a service.
 type IngressServiceBackend struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Port          *ServiceBackendPort    `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the service.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The port.
+	Port          *ServiceBackendPort `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -259,10 +271,13 @@ func (x *IngressServiceBackend) GetPort() *ServiceBackendPort {
 	return nil
 }
 
+// ServiceBackendPort names a port of a service. One of the two is set.
 type ServiceBackendPort struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Number        int32                  `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the port.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Number of the port.
+	Number        int32 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -311,10 +326,13 @@ func (x *ServiceBackendPort) GetNumber() int32 {
 	return 0
 }
 
+// IngressTLS is a certificate.
 type IngressTLS struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Hosts         []string               `protobuf:"bytes,1,rep,name=hosts,proto3" json:"hosts,omitempty"`
-	SecretName    string                 `protobuf:"bytes,2,opt,name=secretName,proto3" json:"secretName,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Hosts that it is for. Empty: as the controller likes.
+	Hosts []string `protobuf:"bytes,1,rep,name=hosts,proto3" json:"hosts,omitempty"`
+	// Secret of type kubernetes.io/tls with certificate and key.
+	SecretName    string `protobuf:"bytes,2,opt,name=secretName,proto3" json:"secretName,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -363,10 +381,13 @@ func (x *IngressTLS) GetSecretName() string {
 	return ""
 }
 
+// IngressRule is the paths of one host.
 type IngressRule struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Host             string                 `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
-	IngressRuleValue *IngressRuleValue      `protobuf:"bytes,2,opt,name=ingressRuleValue,proto3" json:"ingressRuleValue,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The host, or "*.example.com" for one label more. Empty: every host.
+	Host string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	// What happens to requests for the host. Unset: all go to the default backend.
+	IngressRuleValue *IngressRuleValue `protobuf:"bytes,2,opt,name=ingressRuleValue,proto3" json:"ingressRuleValue,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -415,9 +436,11 @@ func (x *IngressRule) GetIngressRuleValue() *IngressRuleValue {
 	return nil
 }
 
+// IngressRuleValue is what happens to requests for a host.
 type IngressRuleValue struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Http          *HTTPIngressRuleValue  `protobuf:"bytes,1,opt,name=http,proto3" json:"http,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The paths.
+	Http          *HTTPIngressRuleValue `protobuf:"bytes,1,opt,name=http,proto3" json:"http,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -459,9 +482,11 @@ func (x *IngressRuleValue) GetHttp() *HTTPIngressRuleValue {
 	return nil
 }
 
+// HTTPIngressRuleValue is a list of paths.
 type HTTPIngressRuleValue struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Paths         []*HTTPIngressPath     `protobuf:"bytes,1,rep,name=paths,proto3" json:"paths,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The paths; the longest that fits decides, at the same length Exact before Prefix.
+	Paths         []*HTTPIngressPath `protobuf:"bytes,1,rep,name=paths,proto3" json:"paths,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -503,11 +528,15 @@ func (x *HTTPIngressRuleValue) GetPaths() []*HTTPIngressPath {
 	return nil
 }
 
+// HTTPIngressPath is one path.
 type HTTPIngressPath struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	PathType      *string                `protobuf:"bytes,3,opt,name=pathType,proto3,oneof" json:"pathType,omitempty"`
-	Backend       *IngressBackend        `protobuf:"bytes,2,opt,name=backend,proto3" json:"backend,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The path; it begins with "/".
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Exact, Prefix (whole segments), or ImplementationSpecific.
+	PathType *string `protobuf:"bytes,3,opt,name=pathType,proto3,oneof" json:"pathType,omitempty"`
+	// Where the requests go.
+	Backend       *IngressBackend `protobuf:"bytes,2,opt,name=backend,proto3" json:"backend,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -563,8 +592,10 @@ func (x *HTTPIngressPath) GetBackend() *IngressBackend {
 	return nil
 }
 
+// IngressStatus is where an ingress takes requests.
 type IngressStatus struct {
-	state         protoimpl.MessageState     `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its addresses.
 	LoadBalancer  *IngressLoadBalancerStatus `protobuf:"bytes,1,opt,name=loadBalancer,proto3" json:"loadBalancer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -607,8 +638,10 @@ func (x *IngressStatus) GetLoadBalancer() *IngressLoadBalancerStatus {
 	return nil
 }
 
+// IngressLoadBalancerStatus is the addresses of an ingress.
 type IngressLoadBalancerStatus struct {
-	state         protoimpl.MessageState        `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The addresses. Empty: not ready yet.
 	Ingress       []*IngressLoadBalancerIngress `protobuf:"bytes,1,rep,name=ingress,proto3" json:"ingress,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -651,11 +684,15 @@ func (x *IngressLoadBalancerStatus) GetIngress() []*IngressLoadBalancerIngress {
 	return nil
 }
 
+// IngressLoadBalancerIngress is one address or name.
 type IngressLoadBalancerIngress struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ip            string                 `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
-	Hostname      string                 `protobuf:"bytes,2,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	Ports         []*IngressPortStatus   `protobuf:"bytes,4,rep,name=ports,proto3" json:"ports,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address.
+	Ip string `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
+	// The name.
+	Hostname string `protobuf:"bytes,2,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	// How each port came out.
+	Ports         []*IngressPortStatus `protobuf:"bytes,4,rep,name=ports,proto3" json:"ports,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -711,11 +748,15 @@ func (x *IngressLoadBalancerIngress) GetPorts() []*IngressPortStatus {
 	return nil
 }
 
+// IngressPortStatus is how one port came out.
 type IngressPortStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Port          int32                  `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
-	Protocol      string                 `protobuf:"bytes,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	Error         *string                `protobuf:"bytes,3,opt,name=error,proto3,oneof" json:"error,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The port.
+	Port int32 `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
+	// TCP, UDP or SCTP.
+	Protocol string `protobuf:"bytes,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// Why it does not work, as one CamelCase word. Unset: it works.
+	Error         *string `protobuf:"bytes,3,opt,name=error,proto3,oneof" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

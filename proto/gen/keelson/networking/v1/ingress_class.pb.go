@@ -23,6 +23,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// An IngressClass names a controller of ingresses. The annotation ingressclass.kubernetes.io/is-default-class makes it
+// the default.
 type IngressClass struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -77,9 +79,12 @@ func (x *IngressClass) GetSpec() *IngressClassSpec {
 	return nil
 }
 
+// IngressClassSpec names the controller.
 type IngressClassSpec struct {
-	state         protoimpl.MessageState           `protogen:"open.v1"`
-	Controller    string                           `protobuf:"bytes,1,opt,name=controller,proto3" json:"controller,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the controller, with a domain: "example.com/ingress". Cannot be changed.
+	Controller string `protobuf:"bytes,1,opt,name=controller,proto3" json:"controller,omitempty"`
+	// An object with settings of the controller.
 	Parameters    *IngressClassParametersReference `protobuf:"bytes,2,opt,name=parameters,proto3" json:"parameters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -129,13 +134,19 @@ func (x *IngressClassSpec) GetParameters() *IngressClassParametersReference {
 	return nil
 }
 
+// IngressClassParametersReference names an object with settings.
 type IngressClassParametersReference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	APIGroup      *string                `protobuf:"bytes,1,opt,name=aPIGroup,json=apiGroup,proto3,oneof" json:"aPIGroup,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Scope         *string                `protobuf:"bytes,4,opt,name=scope,proto3,oneof" json:"scope,omitempty"`
-	Namespace     *string                `protobuf:"bytes,5,opt,name=namespace,proto3,oneof" json:"namespace,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// API group of the kind. Unset: the core group.
+	APIGroup *string `protobuf:"bytes,1,opt,name=aPIGroup,json=apiGroup,proto3,oneof" json:"aPIGroup,omitempty"`
+	// Kind of the object.
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Its name.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Cluster (default) or Namespace.
+	Scope *string `protobuf:"bytes,4,opt,name=scope,proto3,oneof" json:"scope,omitempty"`
+	// Its namespace, with scope Namespace.
+	Namespace     *string `protobuf:"bytes,5,opt,name=namespace,proto3,oneof" json:"namespace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// An IPAddress marks an address as given out; the address is its name.
 type IPAddress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -77,9 +78,11 @@ func (x *IPAddress) GetSpec() *IPAddressSpec {
 	return nil
 }
 
+// IPAddressSpec says who has the address.
 type IPAddressSpec struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ParentRef     *ParentReference       `protobuf:"bytes,1,opt,name=parentRef,proto3" json:"parentRef,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The object that has it.
+	ParentRef     *ParentReference `protobuf:"bytes,1,opt,name=parentRef,proto3" json:"parentRef,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -121,12 +124,17 @@ func (x *IPAddressSpec) GetParentRef() *ParentReference {
 	return nil
 }
 
+// ParentReference names an object by resource.
 type ParentReference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Group         string                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
-	Resource      string                 `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
-	Namespace     string                 `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// API group of the resource; empty for the core group.
+	Group string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	// The resource: "services".
+	Resource string `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	// Namespace of the object.
+	Namespace string `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// Its name.
+	Name          string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,6 +23,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A NetworkPolicy limits whom pods may talk to. Pods that no policy chooses may talk to anybody; what one policy
+// allows, another can't forbid.
 type NetworkPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -77,12 +79,17 @@ func (x *NetworkPolicy) GetSpec() *NetworkPolicySpec {
 	return nil
 }
 
+// NetworkPolicySpec says which pods, and what is allowed.
 type NetworkPolicySpec struct {
-	state         protoimpl.MessageState      `protogen:"open.v1"`
-	PodSelector   *v1.LabelSelector           `protobuf:"bytes,1,opt,name=podSelector,proto3" json:"podSelector,omitempty"`
-	Ingress       []*NetworkPolicyIngressRule `protobuf:"bytes,2,rep,name=ingress,proto3" json:"ingress,omitempty"`
-	Egress        []*NetworkPolicyEgressRule  `protobuf:"bytes,3,rep,name=egress,proto3" json:"egress,omitempty"`
-	PolicyTypes   []string                    `protobuf:"bytes,4,rep,name=policyTypes,proto3" json:"policyTypes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Labels of the pods. Empty: all pods of the namespace.
+	PodSelector *v1.LabelSelector `protobuf:"bytes,1,opt,name=podSelector,proto3" json:"podSelector,omitempty"`
+	// What may come in; any rule will do. Empty: nothing.
+	Ingress []*NetworkPolicyIngressRule `protobuf:"bytes,2,rep,name=ingress,proto3" json:"ingress,omitempty"`
+	// What may go out; any rule will do. Empty: nothing.
+	Egress []*NetworkPolicyEgressRule `protobuf:"bytes,3,rep,name=egress,proto3" json:"egress,omitempty"`
+	// Directions that the policy limits: Ingress, Egress. Unset: Ingress, and Egress where it has egress rules.
+	PolicyTypes   []string `protobuf:"bytes,4,rep,name=policyTypes,proto3" json:"policyTypes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -145,10 +152,13 @@ func (x *NetworkPolicySpec) GetPolicyTypes() []string {
 	return nil
 }
 
+// NetworkPolicyIngressRule allows what comes from one of the peers to one of the ports.
 type NetworkPolicyIngressRule struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ports         []*NetworkPolicyPort   `protobuf:"bytes,1,rep,name=ports,proto3" json:"ports,omitempty"`
-	From          []*NetworkPolicyPeer   `protobuf:"bytes,2,rep,name=from,proto3" json:"from,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The pods' ports. Empty: all.
+	Ports []*NetworkPolicyPort `protobuf:"bytes,1,rep,name=ports,proto3" json:"ports,omitempty"`
+	// The peers. Empty: everybody.
+	From          []*NetworkPolicyPeer `protobuf:"bytes,2,rep,name=from,proto3" json:"from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -197,11 +207,15 @@ func (x *NetworkPolicyIngressRule) GetFrom() []*NetworkPolicyPeer {
 	return nil
 }
 
+// NetworkPolicyPort is a port, or a range of them.
 type NetworkPolicyPort struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Protocol      *string                `protobuf:"bytes,1,opt,name=protocol,proto3,oneof" json:"protocol,omitempty"`
-	Port          *v1.IntOrString        `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
-	EndPort       *int32                 `protobuf:"varint,3,opt,name=endPort,proto3,oneof" json:"endPort,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// TCP (default), UDP or SCTP.
+	Protocol *string `protobuf:"bytes,1,opt,name=protocol,proto3,oneof" json:"protocol,omitempty"`
+	// The port, by number or name. Unset: all.
+	Port *v1.IntOrString `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
+	// Last port of the range that begins with port.
+	EndPort       *int32 `protobuf:"varint,3,opt,name=endPort,proto3,oneof" json:"endPort,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -257,13 +271,17 @@ func (x *NetworkPolicyPort) GetEndPort() int32 {
 	return 0
 }
 
+// NetworkPolicyPeer is somebody to talk to: a network, or pods. With both selectors set, both must fit.
 type NetworkPolicyPeer struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	PodSelector       *v1.LabelSelector      `protobuf:"bytes,1,opt,name=podSelector,proto3" json:"podSelector,omitempty"`
-	NamespaceSelector *v1.LabelSelector      `protobuf:"bytes,2,opt,name=namespaceSelector,proto3" json:"namespaceSelector,omitempty"`
-	IpBlock           *IPBlock               `protobuf:"bytes,3,opt,name=ipBlock,proto3" json:"ipBlock,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Labels of pods, of the policy's namespace unless namespaceSelector is set.
+	PodSelector *v1.LabelSelector `protobuf:"bytes,1,opt,name=podSelector,proto3" json:"podSelector,omitempty"`
+	// Labels of namespaces. Empty but set: all.
+	NamespaceSelector *v1.LabelSelector `protobuf:"bytes,2,opt,name=namespaceSelector,proto3" json:"namespaceSelector,omitempty"`
+	// A network. Not together with the selectors.
+	IpBlock       *IPBlock `protobuf:"bytes,3,opt,name=ipBlock,proto3" json:"ipBlock,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NetworkPolicyPeer) Reset() {
@@ -317,10 +335,13 @@ func (x *NetworkPolicyPeer) GetIpBlock() *IPBlock {
 	return nil
 }
 
+// IPBlock is a network with holes.
 type IPBlock struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Cidr          string                 `protobuf:"bytes,1,opt,name=cidr,proto3" json:"cidr,omitempty"`
-	Except        []string               `protobuf:"bytes,2,rep,name=except,proto3" json:"except,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The network: "10.1.0.0/16".
+	Cidr string `protobuf:"bytes,1,opt,name=cidr,proto3" json:"cidr,omitempty"`
+	// Networks inside of it that don't belong to it.
+	Except        []string `protobuf:"bytes,2,rep,name=except,proto3" json:"except,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -369,10 +390,13 @@ func (x *IPBlock) GetExcept() []string {
 	return nil
 }
 
+// NetworkPolicyEgressRule allows what goes to one of the ports of one of the peers.
 type NetworkPolicyEgressRule struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ports         []*NetworkPolicyPort   `protobuf:"bytes,1,rep,name=ports,proto3" json:"ports,omitempty"`
-	To            []*NetworkPolicyPeer   `protobuf:"bytes,2,rep,name=to,proto3" json:"to,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The peers' ports. Empty: all.
+	Ports []*NetworkPolicyPort `protobuf:"bytes,1,rep,name=ports,proto3" json:"ports,omitempty"`
+	// The peers. Empty: everybody.
+	To            []*NetworkPolicyPeer `protobuf:"bytes,2,rep,name=to,proto3" json:"to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

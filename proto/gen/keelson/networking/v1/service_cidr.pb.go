@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A ServiceCIDR is a network that services get their addresses from.
 type ServiceCIDR struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,9 +87,11 @@ func (x *ServiceCIDR) GetStatus() *ServiceCIDRStatus {
 	return nil
 }
 
+// ServiceCIDRSpec has the network.
 type ServiceCIDRSpec struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Cidrs         []string               `protobuf:"bytes,1,rep,name=cidrs,proto3" json:"cidrs,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The network, or one of each family. Cannot be changed.
+	Cidrs         []string `protobuf:"bytes,1,rep,name=cidrs,proto3" json:"cidrs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -130,9 +133,11 @@ func (x *ServiceCIDRSpec) GetCidrs() []string {
 	return nil
 }
 
+// ServiceCIDRStatus says whether the network is in use.
 type ServiceCIDRStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conditions    []*v1.Condition        `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Facts about it: Ready.
+	Conditions    []*v1.Condition `protobuf:"bytes,1,rep,name=conditions,proto3" json:"conditions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -24,13 +24,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A RuntimeClass names a runtime that pods can ask for.
 type RuntimeClass struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
-	Metadata      *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Handler       string         `protobuf:"bytes,2,opt,name=handler,proto3" json:"handler,omitempty"`
-	Overhead      *Overhead      `protobuf:"bytes,3,opt,name=overhead,proto3" json:"overhead,omitempty"`
-	Scheduling    *Scheduling    `protobuf:"bytes,4,opt,name=scheduling,proto3" json:"scheduling,omitempty"`
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Name of the runtime in the nodes' configuration.
+	Handler string `protobuf:"bytes,2,opt,name=handler,proto3" json:"handler,omitempty"`
+	// What a pod costs beyond its containers.
+	Overhead *Overhead `protobuf:"bytes,3,opt,name=overhead,proto3" json:"overhead,omitempty"`
+	// Which nodes have the runtime. Unset: all.
+	Scheduling    *Scheduling `protobuf:"bytes,4,opt,name=scheduling,proto3" json:"scheduling,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -93,8 +97,10 @@ func (x *RuntimeClass) GetScheduling() *Scheduling {
 	return nil
 }
 
+// Overhead is what a pod costs beyond its containers.
 type Overhead struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resources of every pod.
 	PodFixed      map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=podFixed,proto3" json:"podFixed,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -137,10 +143,13 @@ func (x *Overhead) GetPodFixed() map[string]*v1.Quantity {
 	return nil
 }
 
+// Scheduling says which nodes have a runtime.
 type Scheduling struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	NodeSelector  map[string]string      `protobuf:"bytes,1,rep,name=nodeSelector,proto3" json:"nodeSelector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Tolerations   []*v11.Toleration      `protobuf:"bytes,2,rep,name=tolerations,proto3" json:"tolerations,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Labels of the nodes, added to the pods' node selector.
+	NodeSelector map[string]string `protobuf:"bytes,1,rep,name=nodeSelector,proto3" json:"nodeSelector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Tolerations that are added to the pods'.
+	Tolerations   []*v11.Toleration `protobuf:"bytes,2,rep,name=tolerations,proto3" json:"tolerations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -22,10 +22,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// WorkloadPodGroupSchedulingPolicy says whether pods of a group need each other. One member is set.
 type WorkloadPodGroupSchedulingPolicy struct {
-	state         protoimpl.MessageState                 `protogen:"open.v1"`
-	Basic         *WorkloadPodGroupBasicSchedulingPolicy `protobuf:"bytes,1,opt,name=basic,proto3" json:"basic,omitempty"`
-	Gang          *WorkloadPodGroupGangSchedulingPolicy  `protobuf:"bytes,2,opt,name=gang,proto3" json:"gang,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Each pod is scheduled by itself.
+	Basic *WorkloadPodGroupBasicSchedulingPolicy `protobuf:"bytes,1,opt,name=basic,proto3" json:"basic,omitempty"`
+	// Enough pods are scheduled together, or none.
+	Gang          *WorkloadPodGroupGangSchedulingPolicy `protobuf:"bytes,2,opt,name=gang,proto3" json:"gang,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -74,6 +77,7 @@ func (x *WorkloadPodGroupSchedulingPolicy) GetGang() *WorkloadPodGroupGangSchedu
 	return nil
 }
 
+// WorkloadPodGroupBasicSchedulingPolicy has no settings.
 type WorkloadPodGroupBasicSchedulingPolicy struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -110,9 +114,11 @@ func (*WorkloadPodGroupBasicSchedulingPolicy) Descriptor() ([]byte, []int) {
 	return file_keelson_scheduling_v1alpha3_workload_proto_rawDescGZIP(), []int{1}
 }
 
+// WorkloadPodGroupGangSchedulingPolicy has the settings of gangs.
 type WorkloadPodGroupGangSchedulingPolicy struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	MinCount      *int32                 `protobuf:"varint,1,opt,name=minCount,proto3,oneof" json:"minCount,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pods that must be schedulable together.
+	MinCount      *int32 `protobuf:"varint,1,opt,name=minCount,proto3,oneof" json:"minCount,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -154,9 +160,11 @@ func (x *WorkloadPodGroupGangSchedulingPolicy) GetMinCount() int32 {
 	return 0
 }
 
+// WorkloadPodGroupSchedulingConstraints says where pods of a group may be placed in relation to each other.
 type WorkloadPodGroupSchedulingConstraints struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topology      []*TopologyConstraint  `protobuf:"bytes,1,rep,name=topology,proto3" json:"topology,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Labels of nodes that must have the same value for all pods.
+	Topology      []*TopologyConstraint `protobuf:"bytes,1,rep,name=topology,proto3" json:"topology,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -198,9 +206,11 @@ func (x *WorkloadPodGroupSchedulingConstraints) GetTopology() []*TopologyConstra
 	return nil
 }
 
+// TopologyConstraint keeps pods together by a label of nodes.
 type TopologyConstraint struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The label.
+	Key           string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -242,10 +252,13 @@ func (x *TopologyConstraint) GetKey() string {
 	return ""
 }
 
+// WorkloadPodGroupDisruptionMode says whether pods of a group may be disrupted one by one. One member is set.
 type WorkloadPodGroupDisruptionMode struct {
-	state         protoimpl.MessageState                `protogen:"open.v1"`
-	Single        *WorkloadPodGroupSingleDisruptionMode `protobuf:"bytes,1,opt,name=single,proto3" json:"single,omitempty"`
-	All           *WorkloadPodGroupAllDisruptionMode    `protobuf:"bytes,2,opt,name=all,proto3" json:"all,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Each by itself.
+	Single *WorkloadPodGroupSingleDisruptionMode `protobuf:"bytes,1,opt,name=single,proto3" json:"single,omitempty"`
+	// All of them or none.
+	All           *WorkloadPodGroupAllDisruptionMode `protobuf:"bytes,2,opt,name=all,proto3" json:"all,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -294,6 +307,7 @@ func (x *WorkloadPodGroupDisruptionMode) GetAll() *WorkloadPodGroupAllDisruption
 	return nil
 }
 
+// WorkloadPodGroupSingleDisruptionMode has no settings.
 type WorkloadPodGroupSingleDisruptionMode struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -330,6 +344,7 @@ func (*WorkloadPodGroupSingleDisruptionMode) Descriptor() ([]byte, []int) {
 	return file_keelson_scheduling_v1alpha3_workload_proto_rawDescGZIP(), []int{6}
 }
 
+// WorkloadPodGroupAllDisruptionMode has no settings.
 type WorkloadPodGroupAllDisruptionMode struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -366,11 +381,15 @@ func (*WorkloadPodGroupAllDisruptionMode) Descriptor() ([]byte, []int) {
 	return file_keelson_scheduling_v1alpha3_workload_proto_rawDescGZIP(), []int{7}
 }
 
+// WorkloadPodGroupResourceClaim is a claim of devices that pods of a group share. One of its sources is set.
 type WorkloadPodGroupResourceClaim struct {
-	state                     protoimpl.MessageState `protogen:"open.v1"`
-	Name                      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	ResourceClaimName         *string                `protobuf:"bytes,2,opt,name=resourceClaimName,proto3,oneof" json:"resourceClaimName,omitempty"`
-	ResourceClaimTemplateName *string                `protobuf:"bytes,3,opt,name=resourceClaimTemplateName,proto3,oneof" json:"resourceClaimTemplateName,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the entry.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// An existing ResourceClaim of the namespace.
+	ResourceClaimName *string `protobuf:"bytes,2,opt,name=resourceClaimName,proto3,oneof" json:"resourceClaimName,omitempty"`
+	// A ResourceClaimTemplate that a claim of the group's own is made from.
+	ResourceClaimTemplateName *string `protobuf:"bytes,3,opt,name=resourceClaimTemplateName,proto3,oneof" json:"resourceClaimTemplateName,omitempty"`
 	unknownFields             protoimpl.UnknownFields
 	sizeCache                 protoimpl.SizeCache
 }

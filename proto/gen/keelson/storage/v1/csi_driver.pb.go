@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A CSIDriver tells how to deal with a storage driver; its name is the driver's.
 type CSIDriver struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -77,21 +78,33 @@ func (x *CSIDriver) GetSpec() *CSIDriverSpec {
 	return nil
 }
 
+// CSIDriverSpec tells what a driver can and needs.
 type CSIDriverSpec struct {
-	state                              protoimpl.MessageState `protogen:"open.v1"`
-	AttachRequired                     *bool                  `protobuf:"varint,1,opt,name=attachRequired,proto3,oneof" json:"attachRequired,omitempty"`
-	PodInfoOnMount                     *bool                  `protobuf:"varint,2,opt,name=podInfoOnMount,proto3,oneof" json:"podInfoOnMount,omitempty"`
-	VolumeLifecycleModes               []string               `protobuf:"bytes,3,rep,name=volumeLifecycleModes,proto3" json:"volumeLifecycleModes,omitempty"`
-	StorageCapacity                    *bool                  `protobuf:"varint,4,opt,name=storageCapacity,proto3,oneof" json:"storageCapacity,omitempty"`
-	FsGroupPolicy                      *string                `protobuf:"bytes,5,opt,name=fsGroupPolicy,proto3,oneof" json:"fsGroupPolicy,omitempty"`
-	TokenRequests                      []*TokenRequest        `protobuf:"bytes,6,rep,name=tokenRequests,proto3" json:"tokenRequests,omitempty"`
-	RequiresRepublish                  *bool                  `protobuf:"varint,7,opt,name=requiresRepublish,proto3,oneof" json:"requiresRepublish,omitempty"`
-	SeLinuxMount                       *bool                  `protobuf:"varint,8,opt,name=seLinuxMount,proto3,oneof" json:"seLinuxMount,omitempty"`
-	NodeAllocatableUpdatePeriodSeconds *int64                 `protobuf:"varint,9,opt,name=nodeAllocatableUpdatePeriodSeconds,proto3,oneof" json:"nodeAllocatableUpdatePeriodSeconds,omitempty"`
-	ServiceAccountTokenInSecrets       *bool                  `protobuf:"varint,10,opt,name=serviceAccountTokenInSecrets,proto3,oneof" json:"serviceAccountTokenInSecrets,omitempty"`
-	PreventPodSchedulingIfMissing      *bool                  `protobuf:"varint,11,opt,name=preventPodSchedulingIfMissing,proto3,oneof" json:"preventPodSchedulingIfMissing,omitempty"`
-	unknownFields                      protoimpl.UnknownFields
-	sizeCache                          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether volumes are attached to nodes before they are mounted. Default: true.
+	AttachRequired *bool `protobuf:"varint,1,opt,name=attachRequired,proto3,oneof" json:"attachRequired,omitempty"`
+	// Whether the driver is told about the pod when it mounts. Default: false.
+	PodInfoOnMount *bool `protobuf:"varint,2,opt,name=podInfoOnMount,proto3,oneof" json:"podInfoOnMount,omitempty"`
+	// Persistent (default), Ephemeral (volumes of a pod's own) or both.
+	VolumeLifecycleModes []string `protobuf:"bytes,3,rep,name=volumeLifecycleModes,proto3" json:"volumeLifecycleModes,omitempty"`
+	// Whether the scheduler counts with the driver's CSIStorageCapacity objects. Default: false.
+	StorageCapacity *bool `protobuf:"varint,4,opt,name=storageCapacity,proto3,oneof" json:"storageCapacity,omitempty"`
+	// Whether fsGroup is applied: ReadWriteOnceWithFSType (default), File (always) or None.
+	FsGroupPolicy *string `protobuf:"bytes,5,opt,name=fsGroupPolicy,proto3,oneof" json:"fsGroupPolicy,omitempty"`
+	// Service account tokens that the driver gets when it mounts.
+	TokenRequests []*TokenRequest `protobuf:"bytes,6,rep,name=tokenRequests,proto3" json:"tokenRequests,omitempty"`
+	// Whether the driver is called again now and then for mounted volumes. Default: false.
+	RequiresRepublish *bool `protobuf:"varint,7,opt,name=requiresRepublish,proto3,oneof" json:"requiresRepublish,omitempty"`
+	// Whether volumes can be mounted with an SELinux label. Default: false.
+	SeLinuxMount *bool `protobuf:"varint,8,opt,name=seLinuxMount,proto3,oneof" json:"seLinuxMount,omitempty"`
+	// Seconds after which the number of volumes a node can have is asked for anew; at least 10. Unset: never.
+	NodeAllocatableUpdatePeriodSeconds *int64 `protobuf:"varint,9,opt,name=nodeAllocatableUpdatePeriodSeconds,proto3,oneof" json:"nodeAllocatableUpdatePeriodSeconds,omitempty"`
+	// Whether the tokens are handed over as secrets and not as attributes of the volume. Default: false.
+	ServiceAccountTokenInSecrets *bool `protobuf:"varint,10,opt,name=serviceAccountTokenInSecrets,proto3,oneof" json:"serviceAccountTokenInSecrets,omitempty"`
+	// Whether pods with volumes of the driver stay off nodes that don't have it. Default: false.
+	PreventPodSchedulingIfMissing *bool `protobuf:"varint,11,opt,name=preventPodSchedulingIfMissing,proto3,oneof" json:"preventPodSchedulingIfMissing,omitempty"`
+	unknownFields                 protoimpl.UnknownFields
+	sizeCache                     protoimpl.SizeCache
 }
 
 func (x *CSIDriverSpec) Reset() {
@@ -201,10 +214,13 @@ func (x *CSIDriverSpec) GetPreventPodSchedulingIfMissing() bool {
 	return false
 }
 
+// TokenRequest asks for a token for a driver.
 type TokenRequest struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Audience          string                 `protobuf:"bytes,1,opt,name=audience,proto3" json:"audience,omitempty"`
-	ExpirationSeconds *int64                 `protobuf:"varint,2,opt,name=expirationSeconds,proto3,oneof" json:"expirationSeconds,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who the token is for. Empty: the API server.
+	Audience string `protobuf:"bytes,1,opt,name=audience,proto3" json:"audience,omitempty"`
+	// Seconds that it is good for. Unset: 3600.
+	ExpirationSeconds *int64 `protobuf:"varint,2,opt,name=expirationSeconds,proto3,oneof" json:"expirationSeconds,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }

@@ -23,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A CSINode tells which storage drivers a node has; its name is the node's. Written by the kubelet.
 type CSINode struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -86,9 +87,11 @@ func (x *CSINode) GetStatus() *CSINodeStatus {
 	return nil
 }
 
+// CSINodeSpec has the drivers of a node.
 type CSINodeSpec struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Drivers       []*CSINodeDriver       `protobuf:"bytes,1,rep,name=drivers,proto3" json:"drivers,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The drivers.
+	Drivers       []*CSINodeDriver `protobuf:"bytes,1,rep,name=drivers,proto3" json:"drivers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -130,12 +133,17 @@ func (x *CSINodeSpec) GetDrivers() []*CSINodeDriver {
 	return nil
 }
 
+// CSINodeDriver is a driver on a node.
 type CSINodeDriver struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	NodeID        string                 `protobuf:"bytes,2,opt,name=nodeID,proto3" json:"nodeID,omitempty"`
-	TopologyKeys  []string               `protobuf:"bytes,3,rep,name=topologyKeys,proto3" json:"topologyKeys,omitempty"`
-	Allocatable   *VolumeNodeResources   `protobuf:"bytes,4,opt,name=allocatable,proto3" json:"allocatable,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the driver.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The driver's ID of the node.
+	NodeID string `protobuf:"bytes,2,opt,name=nodeID,proto3" json:"nodeID,omitempty"`
+	// Labels of the node that tell where its volumes can be used.
+	TopologyKeys []string `protobuf:"bytes,3,rep,name=topologyKeys,proto3" json:"topologyKeys,omitempty"`
+	// How many volumes the node can have.
+	Allocatable   *VolumeNodeResources `protobuf:"bytes,4,opt,name=allocatable,proto3" json:"allocatable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -198,9 +206,11 @@ func (x *CSINodeDriver) GetAllocatable() *VolumeNodeResources {
 	return nil
 }
 
+// VolumeNodeResources is how many volumes of a driver a node can have.
 type VolumeNodeResources struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Count         *int32                 `protobuf:"varint,1,opt,name=count,proto3,oneof" json:"count,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number. Unset: no limit.
+	Count         *int32 `protobuf:"varint,1,opt,name=count,proto3,oneof" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -242,9 +252,11 @@ func (x *VolumeNodeResources) GetCount() int32 {
 	return 0
 }
 
+// CSINodeStatus is how the node's storage is.
 type CSINodeStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	StorageHealth []*StorageHealth       `protobuf:"bytes,1,rep,name=storageHealth,proto3" json:"storageHealth,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The health of each driver's storage, as seen from the node.
+	StorageHealth []*StorageHealth `protobuf:"bytes,1,rep,name=storageHealth,proto3" json:"storageHealth,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -286,9 +298,12 @@ func (x *CSINodeStatus) GetStorageHealth() []*StorageHealth {
 	return nil
 }
 
+// StorageHealth is the health of one driver's storage.
 type StorageHealth struct {
-	state            protoimpl.MessageState    `protogen:"open.v1"`
-	Name             string                    `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the driver.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What is wrong. Empty: nothing.
 	HealthConditions []*StorageHealthCondition `protobuf:"bytes,2,rep,name=healthConditions,proto3" json:"healthConditions,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -338,6 +353,7 @@ func (x *StorageHealth) GetHealthConditions() []*StorageHealthCondition {
 	return nil
 }
 
+// StorageHealthCondition is one thing that is wrong with a driver's storage.
 type StorageHealthCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// True, False or Unknown.
@@ -345,8 +361,10 @@ type StorageHealthCondition struct {
 	// Why, in one CamelCase word.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Why, for people.
-	Message    string  `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Access mode of the volumes that it is wrong for. Unset: all.
 	AccessMode *string `protobuf:"bytes,4,opt,name=accessMode,proto3,oneof" json:"accessMode,omitempty"`
+	// Filesystem or Block volumes that it is wrong for. Unset: both.
 	VolumeMode *string `protobuf:"bytes,5,opt,name=volumeMode,proto3,oneof" json:"volumeMode,omitempty"`
 	// When the status last changed.
 	LastTransitionTime *v1.Time `protobuf:"bytes,6,opt,name=lastTransitionTime,proto3" json:"lastTransitionTime,omitempty"`

@@ -23,14 +23,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A CSIStorageCapacity is how much storage of a class is left in one place; written by the driver.
 type CSIStorageCapacity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
-	Metadata          *v1.ObjectMeta    `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	NodeTopology      *v1.LabelSelector `protobuf:"bytes,2,opt,name=nodeTopology,proto3" json:"nodeTopology,omitempty"`
-	StorageClassName  string            `protobuf:"bytes,3,opt,name=storageClassName,proto3" json:"storageClassName,omitempty"`
-	Capacity          *v1.Quantity      `protobuf:"bytes,4,opt,name=capacity,proto3" json:"capacity,omitempty"`
-	MaximumVolumeSize *v1.Quantity      `protobuf:"bytes,5,opt,name=maximumVolumeSize,proto3" json:"maximumVolumeSize,omitempty"`
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Labels of the nodes of the place. Unset: none.
+	NodeTopology *v1.LabelSelector `protobuf:"bytes,2,opt,name=nodeTopology,proto3" json:"nodeTopology,omitempty"`
+	// The class.
+	StorageClassName string `protobuf:"bytes,3,opt,name=storageClassName,proto3" json:"storageClassName,omitempty"`
+	// What is left. Unset: not known, which counts as nothing.
+	Capacity *v1.Quantity `protobuf:"bytes,4,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	// Largest volume that can be made. Unset: not known.
+	MaximumVolumeSize *v1.Quantity `protobuf:"bytes,5,opt,name=maximumVolumeSize,proto3" json:"maximumVolumeSize,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }

@@ -24,19 +24,29 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A StorageClass says how volumes are made for claims. The annotation storageclass.kubernetes.io/is-default-class makes
+// it the default.
 type StorageClass struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
-	Metadata             *v1.ObjectMeta              `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	Provisioner          string                      `protobuf:"bytes,2,opt,name=provisioner,proto3" json:"provisioner,omitempty"`
-	Parameters           map[string]string           `protobuf:"bytes,3,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	ReclaimPolicy        *string                     `protobuf:"bytes,4,opt,name=reclaimPolicy,proto3,oneof" json:"reclaimPolicy,omitempty"`
-	MountOptions         []string                    `protobuf:"bytes,5,rep,name=mountOptions,proto3" json:"mountOptions,omitempty"`
-	AllowVolumeExpansion *bool                       `protobuf:"varint,6,opt,name=allowVolumeExpansion,proto3,oneof" json:"allowVolumeExpansion,omitempty"`
-	VolumeBindingMode    *string                     `protobuf:"bytes,7,opt,name=volumeBindingMode,proto3,oneof" json:"volumeBindingMode,omitempty"`
-	AllowedTopologies    []*v11.TopologySelectorTerm `protobuf:"bytes,8,rep,name=allowedTopologies,proto3" json:"allowedTopologies,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Name of the driver that makes them.
+	Provisioner string `protobuf:"bytes,2,opt,name=provisioner,proto3" json:"provisioner,omitempty"`
+	// Settings, passed on to the driver.
+	Parameters map[string]string `protobuf:"bytes,3,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Reclaim policy of the volumes: Delete (default) or Retain.
+	ReclaimPolicy *string `protobuf:"bytes,4,opt,name=reclaimPolicy,proto3,oneof" json:"reclaimPolicy,omitempty"`
+	// Options of the mounts, passed on unchecked.
+	MountOptions []string `protobuf:"bytes,5,rep,name=mountOptions,proto3" json:"mountOptions,omitempty"`
+	// Whether claims may grow. Unset: no.
+	AllowVolumeExpansion *bool `protobuf:"varint,6,opt,name=allowVolumeExpansion,proto3,oneof" json:"allowVolumeExpansion,omitempty"`
+	// When a volume is made: Immediate (default), or WaitForFirstConsumer: when the scheduler has placed a pod that uses
+	// it.
+	VolumeBindingMode *string `protobuf:"bytes,7,opt,name=volumeBindingMode,proto3,oneof" json:"volumeBindingMode,omitempty"`
+	// Places where volumes may be made; any term will do. Empty: everywhere.
+	AllowedTopologies []*v11.TopologySelectorTerm `protobuf:"bytes,8,rep,name=allowedTopologies,proto3" json:"allowedTopologies,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *StorageClass) Reset() {

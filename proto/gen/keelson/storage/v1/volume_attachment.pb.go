@@ -24,6 +24,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A VolumeAttachment asks for a volume to be attached to a node. Written by the controller manager for the driver.
 type VolumeAttachment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
@@ -87,11 +88,15 @@ func (x *VolumeAttachment) GetStatus() *VolumeAttachmentStatus {
 	return nil
 }
 
+// VolumeAttachmentSpec says which volume to attach where.
 type VolumeAttachmentSpec struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Attacher      string                  `protobuf:"bytes,1,opt,name=attacher,proto3" json:"attacher,omitempty"`
-	Source        *VolumeAttachmentSource `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
-	NodeName      string                  `protobuf:"bytes,3,opt,name=nodeName,proto3" json:"nodeName,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the driver.
+	Attacher string `protobuf:"bytes,1,opt,name=attacher,proto3" json:"attacher,omitempty"`
+	// The volume.
+	Source *VolumeAttachmentSource `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// The node.
+	NodeName      string `protobuf:"bytes,3,opt,name=nodeName,proto3" json:"nodeName,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -147,12 +152,15 @@ func (x *VolumeAttachmentSpec) GetNodeName() string {
 	return ""
 }
 
+// VolumeAttachmentSource is a volume to attach. One member is set.
 type VolumeAttachmentSource struct {
-	state                protoimpl.MessageState    `protogen:"open.v1"`
-	PersistentVolumeName *string                   `protobuf:"bytes,1,opt,name=persistentVolumeName,proto3,oneof" json:"persistentVolumeName,omitempty"`
-	InlineVolumeSpec     *v11.PersistentVolumeSpec `protobuf:"bytes,2,opt,name=inlineVolumeSpec,proto3" json:"inlineVolumeSpec,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the persistent volume.
+	PersistentVolumeName *string `protobuf:"bytes,1,opt,name=persistentVolumeName,proto3,oneof" json:"persistentVolumeName,omitempty"`
+	// Spec of a volume that a pod names itself.
+	InlineVolumeSpec *v11.PersistentVolumeSpec `protobuf:"bytes,2,opt,name=inlineVolumeSpec,proto3" json:"inlineVolumeSpec,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *VolumeAttachmentSource) Reset() {
@@ -199,14 +207,19 @@ func (x *VolumeAttachmentSource) GetInlineVolumeSpec() *v11.PersistentVolumeSpec
 	return nil
 }
 
+// VolumeAttachmentStatus says whether a volume is attached.
 type VolumeAttachmentStatus struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Attached           bool                   `protobuf:"varint,1,opt,name=attached,proto3" json:"attached,omitempty"`
-	AttachmentMetadata map[string]string      `protobuf:"bytes,2,rep,name=attachmentMetadata,proto3" json:"attachmentMetadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	AttachError        *VolumeError           `protobuf:"bytes,3,opt,name=attachError,proto3" json:"attachError,omitempty"`
-	DetachError        *VolumeError           `protobuf:"bytes,4,opt,name=detachError,proto3" json:"detachError,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether it is.
+	Attached bool `protobuf:"varint,1,opt,name=attached,proto3" json:"attached,omitempty"`
+	// What the driver needs to mount it.
+	AttachmentMetadata map[string]string `protobuf:"bytes,2,rep,name=attachmentMetadata,proto3" json:"attachmentMetadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Why the last attempt to attach failed.
+	AttachError *VolumeError `protobuf:"bytes,3,opt,name=attachError,proto3" json:"attachError,omitempty"`
+	// Why the last attempt to detach failed.
+	DetachError   *VolumeError `protobuf:"bytes,4,opt,name=detachError,proto3" json:"detachError,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VolumeAttachmentStatus) Reset() {
@@ -267,11 +280,15 @@ func (x *VolumeAttachmentStatus) GetDetachError() *VolumeError {
 	return nil
 }
 
+// VolumeError is why something failed.
 type VolumeError struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Time          *v1.Time               `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
-	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	ErrorCode     *int32                 `protobuf:"varint,3,opt,name=errorCode,proto3,oneof" json:"errorCode,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it failed.
+	Time *v1.Time `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// Why, for people.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// Code of gRPC that the driver answered with.
+	ErrorCode     *int32 `protobuf:"varint,3,opt,name=errorCode,proto3,oneof" json:"errorCode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

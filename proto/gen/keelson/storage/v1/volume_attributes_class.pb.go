@@ -23,11 +23,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A VolumeAttributesClass has settings of volumes that may change during their life.
 type VolumeAttributesClass struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
-	Metadata      *v1.ObjectMeta    `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	DriverName    string            `protobuf:"bytes,2,opt,name=driverName,proto3" json:"driverName,omitempty"`
+	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// Name of the driver.
+	DriverName string `protobuf:"bytes,2,opt,name=driverName,proto3" json:"driverName,omitempty"`
+	// Settings, passed on to the driver.
 	Parameters    map[string]string `protobuf:"bytes,3,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
