@@ -10,9 +10,9 @@ import (
 	"github.com/keelson/keelson/proto/schema"
 )
 
-var update = flag.Bool("update", false, "write docs/unsupported-fields.md instead of comparing it")
+var update = flag.Bool("update", false, "write docs/unsupported.md instead of comparing it")
 
-const document = "../../docs/unsupported-fields.md"
+const document = "../../docs/unsupported.md"
 
 // The list in the documentation is what the options say.
 func TestDocumentOfUnsupportedFields(t *testing.T) {
@@ -40,6 +40,6 @@ func TestDocumentOfUnsupportedFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != b.String() {
-		t.Error("docs/unsupported-fields.md is stale: run this test with -update")
+		t.Error("docs/unsupported.md is stale: run this test with -update")
 	}
 }

@@ -150,7 +150,7 @@ func granular(f *shape.Field) bool {
 // equal compares values of a field that is owned as a whole. An absent embedded message equals an empty one.
 func equal(f *shape.Field, a, b protoreflect.Message) bool {
 	if f.Elem != nil {
-		return shape.Equal(a.Get(f.Desc).Message(), b.Get(f.Desc).Message())
+		return f.Elem.Equal(a.Get(f.Desc).Message(), b.Get(f.Desc).Message())
 	}
 	return a.Get(f.Desc).Equal(b.Get(f.Desc))
 }

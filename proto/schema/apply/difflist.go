@@ -80,7 +80,7 @@ func sameList(f *shape.Field, a, b protoreflect.List) bool {
 	}
 	for i := range a.Len() {
 		if f.Elem != nil {
-			if x, y := a.Get(i).Message(), b.Get(i).Message(); x.Interface() != y.Interface() && !shape.Equal(x, y) {
+			if x, y := a.Get(i).Message(), b.Get(i).Message(); !f.Elem.Equal(x, y) {
 				return false
 			}
 		} else if !a.Get(i).Equal(b.Get(i)) {

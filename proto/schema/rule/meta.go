@@ -24,7 +24,7 @@ func Labels(labels map[string]string, at *Path) ErrorList {
 			errs = append(errs, field.Invalid(at, k, msg))
 		}
 		for _, msg := range validation.IsValidLabelValue(labels[k]) {
-			errs = append(errs, field.Invalid(at.Key(k), labels[k], msg))
+			errs = append(errs, field.Invalid(at, labels[k], msg))
 		}
 	}
 	return errs

@@ -8,8 +8,13 @@ import (
 
 // Equal compares messages as Kubernetes sees them: an absent embedded message equals an empty one. (Generated comparison
 // tells the two apart, and whether the wire has one depends on who encoded it.)
-func Equal(a, b protoreflect.Message) bool {
-	m := Of(a.Descriptor())
+func Equal(a, b protoreflect.Message) bool { return Of(a.Descriptor()).Equal(a, b) }
+
+// Equal is Equal for messages of this type.
+func (m *Message) Equal(a, b protoreflect.Message) bool {
+	if a.Interface() == b.Interface() {
+		return true
+	}
 	if m.Form != 0 {
 		return rawEqual(a, b)
 	}
@@ -66,7 +71,7 @@ func (m *Message) isTime() bool {
 
 func (f *Field) valueEqual(a, b protoreflect.Value) bool {
 	if f.Elem != nil {
-		return Equal(a.Message(), b.Message())
+		return f.Elem.Equal(a.Message(), b.Message())
 	}
 	return a.Equal(b)
 }

@@ -45,14 +45,20 @@ type Field struct {
 
 var (
 	mu       sync.Mutex
-	messages = map[protoreflect.FullName]*Message{}
+	messages = map[protoreflect.FullName]*Message{} // guarded by mu
+	ready    sync.Map                               // protoreflect.FullName -> *Message, complete ones only
 )
 
 // Of returns the shape of a message.
 func Of(md protoreflect.MessageDescriptor) *Message {
+	if m, ok := ready.Load(md.FullName()); ok {
+		return m.(*Message)
+	}
 	mu.Lock()
 	defer mu.Unlock()
-	return of(md)
+	m := of(md)
+	ready.Store(md.FullName(), m)
+	return m
 }
 
 func of(md protoreflect.MessageDescriptor) *Message {
