@@ -191,7 +191,7 @@ func (s *server) startPipeline(starting, background context.Context, group *errg
 	if err := s.pipeline.Start(starting); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	if err := s.cfg.Registerer.Register(s.pipeline.Metrics()); err != nil {
+	if err := s.cfg.Registerer.Register(cacheMetrics{s.pipeline}); err != nil {
 		s.pipeline.Close()
 		return fmt.Errorf("metrics: %w", err)
 	}
