@@ -99,11 +99,11 @@ type DeploymentSpec struct {
 	Template *v11.PodTemplateSpec `protobuf:"bytes,3,opt,name=template,proto3" json:"template,omitempty"`
 	// How pods are replaced by new ones.
 	Strategy *DeploymentStrategy `protobuf:"bytes,4,opt,name=strategy,proto3" json:"strategy,omitempty"`
-	// Seconds that a new pod must be ready for to count as available.
+	// Seconds that a new pod must be ready for to count as available. Default: 0.
 	MinReadySeconds int32 `protobuf:"varint,5,opt,name=minReadySeconds,proto3" json:"minReadySeconds,omitempty"`
 	// How many old ReplicaSets are kept to go back to; by default 10.
 	RevisionHistoryLimit *int32 `protobuf:"varint,6,opt,name=revisionHistoryLimit,proto3,oneof" json:"revisionHistoryLimit,omitempty"`
-	// True where changes of the template wait.
+	// True where changes of the template wait. Default: false.
 	Paused bool `protobuf:"varint,7,opt,name=paused,proto3" json:"paused,omitempty"`
 	// Seconds without progress after which a rollout counts as failed; by default 600.
 	ProgressDeadlineSeconds *int32 `protobuf:"varint,9,opt,name=progressDeadlineSeconds,proto3,oneof" json:"progressDeadlineSeconds,omitempty"`

@@ -93,7 +93,7 @@ type ReplicaSetSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many pods there should be; by default 1.
 	Replicas *int32 `protobuf:"varint,1,opt,name=replicas,proto3,oneof" json:"replicas,omitempty"`
-	// Seconds that a new pod must be ready for to count as available.
+	// Seconds that a new pod must be ready for to count as available. Default: 0.
 	MinReadySeconds int32 `protobuf:"varint,4,opt,name=minReadySeconds,proto3" json:"minReadySeconds,omitempty"`
 	// Labels of the pods, which those of the template must match. It cannot be changed.
 	Selector *v1.LabelSelector `protobuf:"bytes,2,opt,name=selector,proto3" json:"selector,omitempty"`

@@ -28,7 +28,7 @@ type SelfSubjectReview struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
 	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	// The observed state, set by the system.
+	// The answer; set by the server.
 	Status        *SelfSubjectReviewStatus `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

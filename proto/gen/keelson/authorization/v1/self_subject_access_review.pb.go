@@ -28,9 +28,9 @@ type SelfSubjectAccessReview struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Standard metadata of an object.
 	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	// The desired state.
+	// The question.
 	Spec *SelfSubjectAccessReviewSpec `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`
-	// The observed state, set by the system.
+	// The answer; set by the server.
 	Status        *SubjectAccessReviewStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

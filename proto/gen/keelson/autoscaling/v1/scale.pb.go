@@ -90,7 +90,7 @@ func (x *Scale) GetStatus() *ScaleStatus {
 // ScaleSpec is the desired number.
 type ScaleSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many there should be.
+	// How many there should be. Default: 0.
 	Replicas      int32 `protobuf:"varint,1,opt,name=replicas,proto3" json:"replicas,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

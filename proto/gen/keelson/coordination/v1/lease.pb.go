@@ -83,7 +83,7 @@ type LeaseSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who has it.
 	HolderIdentity *string `protobuf:"bytes,1,opt,name=holderIdentity,proto3,oneof" json:"holderIdentity,omitempty"`
-	// Seconds after renewTime at which others may take it.
+	// Seconds after renewTime at which others may take it. At least 1.
 	LeaseDurationSeconds *int32 `protobuf:"varint,2,opt,name=leaseDurationSeconds,proto3,oneof" json:"leaseDurationSeconds,omitempty"`
 	// When the holder got it.
 	AcquireTime *v1.MicroTime `protobuf:"bytes,3,opt,name=acquireTime,proto3" json:"acquireTime,omitempty"`

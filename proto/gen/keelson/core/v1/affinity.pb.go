@@ -424,7 +424,7 @@ type PodAffinityTerm struct {
 	LabelSelector *v1.LabelSelector `protobuf:"bytes,1,opt,name=labelSelector,proto3" json:"labelSelector,omitempty"`
 	// Namespaces of the pods; by default the pod's own.
 	Namespaces []string `protobuf:"bytes,2,rep,name=namespaces,proto3" json:"namespaces,omitempty"`
-	// Label of nodes that makes a domain: pods are near each other where its value is the same.
+	// Label of nodes that makes a domain: pods are near each other where its value is the same. Required.
 	TopologyKey string `protobuf:"bytes,3,opt,name=topologyKey,proto3" json:"topologyKey,omitempty"`
 	// Labels of the namespaces of the pods; empty is all.
 	NamespaceSelector *v1.LabelSelector `protobuf:"bytes,4,opt,name=namespaceSelector,proto3" json:"namespaceSelector,omitempty"`
@@ -629,7 +629,7 @@ type Toleration struct {
 	Value string `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
 	// Effect of the taints; empty is all.
 	Effect string `protobuf:"bytes,4,opt,name=effect,proto3" json:"effect,omitempty"`
-	// Seconds that the pod stays on a node with a NoExecute taint; by default for ever.
+	// Seconds that the pod stays on a node with a NoExecute taint; by default for ever. 0 or less: not at all.
 	TolerationSeconds *int64 `protobuf:"varint,5,opt,name=tolerationSeconds,proto3,oneof" json:"tolerationSeconds,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -709,7 +709,7 @@ type Taint struct {
 	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	// NoSchedule keeps new pods away, PreferNoSchedule tries to, NoExecute evicts running ones too.
 	Effect string `protobuf:"bytes,3,opt,name=effect,proto3" json:"effect,omitempty"`
-	// When a NoExecute taint was set.
+	// When a NoExecute taint was set. Set by the system.
 	TimeAdded     *v1.Time `protobuf:"bytes,4,opt,name=timeAdded,proto3" json:"timeAdded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -776,7 +776,7 @@ func (x *Taint) GetTimeAdded() *v1.Time {
 // TopologySpreadConstraint spreads the pods of a group over domains.
 type TopologySpreadConstraint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many more pods one domain may have than another.
+	// How many more pods one domain may have than another. At least 1; counted against the domain with the fewest.
 	MaxSkew int32 `protobuf:"varint,1,opt,name=maxSkew,proto3" json:"maxSkew,omitempty"`
 	// Label of nodes whose values are the domains.
 	TopologyKey string `protobuf:"bytes,2,opt,name=topologyKey,proto3" json:"topologyKey,omitempty"`
@@ -784,7 +784,8 @@ type TopologySpreadConstraint struct {
 	WhenUnsatisfiable string `protobuf:"bytes,3,opt,name=whenUnsatisfiable,proto3" json:"whenUnsatisfiable,omitempty"`
 	// Labels of the pods of the group.
 	LabelSelector *v1.LabelSelector `protobuf:"bytes,4,opt,name=labelSelector,proto3" json:"labelSelector,omitempty"`
-	// How many domains there must be at least.
+	// How many domains there must be at least. As long as there are fewer, the fewest counts as 0. Only with
+	// DoNotSchedule. Default: 1.
 	MinDomains *int32 `protobuf:"varint,5,opt,name=minDomains,proto3,oneof" json:"minDomains,omitempty"`
 	// Whether nodes that nodeAffinity and nodeSelector exclude count: Honor (the default) or Ignore.
 	NodeAffinityPolicy *string `protobuf:"bytes,6,opt,name=nodeAffinityPolicy,proto3,oneof" json:"nodeAffinityPolicy,omitempty"`

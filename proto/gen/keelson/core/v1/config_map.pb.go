@@ -30,7 +30,7 @@ type ConfigMap struct {
 	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	// True where the data cannot be changed any more; only deleting the object is possible then.
 	Immutable *bool `protobuf:"varint,4,opt,name=immutable,proto3,oneof" json:"immutable,omitempty"`
-	// Text by key. Keys consist of letters, digits, '-', '_' and '.'.
+	// Text by key. Keys consist of letters, digits, '-', '_' and '.'. At most 1 MiB together with binaryData.
 	Data map[string]string `protobuf:"bytes,2,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Bytes by key. No key may be in data too.
 	BinaryData    map[string][]byte `protobuf:"bytes,3,rep,name=binaryData,proto3" json:"binaryData,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`

@@ -32,7 +32,8 @@ type Container struct {
 	Image string `protobuf:"bytes,2,opt,name=image,proto3" json:"image,omitempty"`
 	// What is run, in place of the image's entry point. $(NAME) is replaced by the variable's value.
 	Command []string `protobuf:"bytes,3,rep,name=command,proto3" json:"command,omitempty"`
-	// Arguments, in place of the image's. $(NAME) is replaced by the variable's value.
+	// Arguments, in place of the image's. $(NAME) is replaced by the variable's value. Empty: the image's, where command
+	// is empty too.
 	Args []string `protobuf:"bytes,4,rep,name=args,proto3" json:"args,omitempty"`
 	// Directory in which the command runs; by default the image's.
 	WorkingDir string `protobuf:"bytes,5,opt,name=workingDir,proto3" json:"workingDir,omitempty"`
@@ -46,7 +47,7 @@ type Container struct {
 	Resources *ResourceRequirements `protobuf:"bytes,8,opt,name=resources,proto3" json:"resources,omitempty"`
 	// What a change of resources does to the running container.
 	ResizePolicy []*ContainerResizePolicy `protobuf:"bytes,23,rep,name=resizePolicy,proto3" json:"resizePolicy,omitempty"`
-	// Restart policy of this container. Always makes an init container run beside the others.
+	// Restart policy of this container. Always makes an init container run beside the others. Unset: the pod's.
 	RestartPolicy *string `protobuf:"bytes,24,opt,name=restartPolicy,proto3,oneof" json:"restartPolicy,omitempty"`
 	// Rules on restarts by exit code.
 	RestartPolicyRules []*ContainerRestartRule `protobuf:"bytes,25,rep,name=restartPolicyRules,proto3" json:"restartPolicyRules,omitempty"`
@@ -62,16 +63,17 @@ type Container struct {
 	StartupProbe *Probe `protobuf:"bytes,22,opt,name=startupProbe,proto3" json:"startupProbe,omitempty"`
 	// What is done after the container has started and before it is ended.
 	Lifecycle *Lifecycle `protobuf:"bytes,12,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
-	// File from which the last message of the container is read.
+	// File from which the last message of the container is read. Default: /dev/termination-log.
 	TerminationMessagePath string `protobuf:"bytes,13,opt,name=terminationMessagePath,proto3" json:"terminationMessagePath,omitempty"`
-	// Where the last message comes from: File, or FallbackToLogsOnError (the end of the log).
+	// Where the last message comes from: File, or FallbackToLogsOnError (the end of the log). Default: File.
 	TerminationMessagePolicy string `protobuf:"bytes,20,opt,name=terminationMessagePolicy,proto3" json:"terminationMessagePolicy,omitempty"`
 	// When the image is pulled: Always, IfNotPresent or Never. By default Always for images tagged latest or not at all,
 	// else IfNotPresent.
 	ImagePullPolicy string `protobuf:"bytes,14,opt,name=imagePullPolicy,proto3" json:"imagePullPolicy,omitempty"`
 	// Security settings of the container; they come before those of the pod.
 	SecurityContext *SecurityContext `protobuf:"bytes,15,opt,name=securityContext,proto3" json:"securityContext,omitempty"`
-	// True where the container has a standard input to which one can attach.
+	// True where the container has a standard input to which one can attach. Otherwise reads find its end at once.
+	// Default: false.
 	Stdin bool `protobuf:"varint,16,opt,name=stdin,proto3" json:"stdin,omitempty"`
 	// True where the standard input is closed after the first client has gone.
 	StdinOnce bool `protobuf:"varint,17,opt,name=stdinOnce,proto3" json:"stdinOnce,omitempty"`
@@ -289,13 +291,13 @@ func (x *Container) GetTty() bool {
 // ContainerPort is one port that a container listens on.
 type ContainerPort struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name by which services refer to the port; unique in the pod.
+	// Name by which services refer to the port; unique in the pod. At most 15 characters.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Port of the node that leads to it.
+	// Port of the node that leads to it. 0: none. In the node's network it must equal containerPort.
 	HostPort int32 `protobuf:"varint,2,opt,name=hostPort,proto3" json:"hostPort,omitempty"`
-	// The port.
+	// The port. From 1 to 65535.
 	ContainerPort int32 `protobuf:"varint,3,opt,name=containerPort,proto3" json:"containerPort,omitempty"`
-	// TCP, UDP or SCTP.
+	// TCP, UDP or SCTP. Default: TCP.
 	Protocol string `protobuf:"bytes,4,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	// Address of the node at which hostPort is open; by default all.
 	HostIP        string `protobuf:"bytes,5,opt,name=hostIP,proto3" json:"hostIP,omitempty"`
@@ -437,7 +439,7 @@ type ConfigMapEnvSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the config map.
 	LocalObjectReference *LocalObjectReference `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
-	// True where it need not exist.
+	// True where it need not exist. Default: false.
 	Optional      *bool `protobuf:"varint,2,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -492,7 +494,7 @@ type SecretEnvSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the secret.
 	LocalObjectReference *LocalObjectReference `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
-	// True where it need not exist.
+	// True where it need not exist. Default: false.
 	Optional      *bool `protobuf:"varint,2,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -547,7 +549,7 @@ type EnvVar struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the variable.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Its value. $(NAME) is replaced by the value of an earlier variable.
+	// Its value. $(NAME) is replaced by the value of an earlier variable. $$(NAME) stands for $(NAME) itself.
 	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	// Where the value comes from, in place of value.
 	ValueFrom     *EnvVarSource `protobuf:"bytes,3,opt,name=valueFrom,proto3" json:"valueFrom,omitempty"`
@@ -696,7 +698,7 @@ type ConfigMapKeySelector struct {
 	LocalObjectReference *LocalObjectReference `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
 	// The key.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// True where the config map or the key need not exist.
+	// True where the config map or the key need not exist. The variable is then not set. Default: false.
 	Optional      *bool `protobuf:"varint,3,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -760,7 +762,7 @@ type SecretKeySelector struct {
 	LocalObjectReference *LocalObjectReference `protobuf:"bytes,1,opt,name=localObjectReference,proto3" json:"localObjectReference,omitempty"`
 	// The key.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// True where the secret or the key need not exist.
+	// True where the secret or the key need not exist. The variable is then not set. Default: false.
 	Optional      *bool `protobuf:"varint,3,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1060,15 +1062,17 @@ type VolumeMount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the volume.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// True where the container cannot write to it.
+	// True where the container cannot write to it. Default: false.
 	ReadOnly bool `protobuf:"varint,2,opt,name=readOnly,proto3" json:"readOnly,omitempty"`
-	// Whether mounts below it are read-only too: Disabled, IfPossible or Enabled.
+	// Whether mounts below it are read-only too: Disabled, IfPossible or Enabled. Default: Disabled.
 	RecursiveReadOnly *string `protobuf:"bytes,7,opt,name=recursiveReadOnly,proto3,oneof" json:"recursiveReadOnly,omitempty"`
 	// Path in the container.
 	MountPath string `protobuf:"bytes,3,opt,name=mountPath,proto3" json:"mountPath,omitempty"`
-	// Path in the volume that is mounted; by default its root.
+	// Path in the volume that is mounted; by default its root. The mount does not follow later changes of config maps and
+	// secrets.
 	SubPath string `protobuf:"bytes,4,opt,name=subPath,proto3" json:"subPath,omitempty"`
-	// How mounts made later travel between node and container: None, HostToContainer or Bidirectional.
+	// How mounts made later travel between node and container: None, HostToContainer or Bidirectional. Default: None.
+	// Bidirectional is for privileged containers only.
 	MountPropagation *string `protobuf:"bytes,5,opt,name=mountPropagation,proto3,oneof" json:"mountPropagation,omitempty"`
 	// Like subPath, with $(NAME) replaced by the environment variable's value.
 	SubPathExpr string `protobuf:"bytes,6,opt,name=subPathExpr,proto3" json:"subPathExpr,omitempty"`
@@ -1224,7 +1228,7 @@ type Probe struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How it is asked. One handler must be given.
 	Handler *ProbeHandler `protobuf:"bytes,1,opt,name=handler,proto3" json:"handler,omitempty"`
-	// Seconds after the container's start before the first try.
+	// Seconds after the container's start before the first try. Default: 0.
 	InitialDelaySeconds int32 `protobuf:"varint,2,opt,name=initialDelaySeconds,proto3" json:"initialDelaySeconds,omitempty"`
 	// Seconds after which a try has failed; by default 1.
 	TimeoutSeconds int32 `protobuf:"varint,3,opt,name=timeoutSeconds,proto3" json:"timeoutSeconds,omitempty"`
@@ -1447,11 +1451,11 @@ type HTTPGetAction struct {
 	Port *v1.IntOrString `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
 	// Host to connect to; by default the pod's address.
 	Host string `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
-	// HTTP or HTTPS. Certificates are not checked.
+	// HTTP or HTTPS. Certificates are not checked. Default: HTTP.
 	Scheme string `protobuf:"bytes,4,opt,name=scheme,proto3" json:"scheme,omitempty"`
 	// Headers of the request.
 	HttpHeaders []*HTTPHeader `protobuf:"bytes,5,rep,name=httpHeaders,proto3" json:"httpHeaders,omitempty"`
-	// Version of the protocol: HTTP1 or HTTP2.
+	// Version of the protocol: HTTP1 or HTTP2. Default: HTTP1.
 	Protocol      *string `protobuf:"bytes,6,opt,name=protocol,proto3,oneof" json:"protocol,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1644,9 +1648,9 @@ type GRPCAction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Port of the service.
 	Port int32 `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
-	// Name of the service in the health request.
+	// Name of the service in the health request. Empty: the server as a whole.
 	Service *string `protobuf:"bytes,2,opt,name=service,proto3,oneof" json:"service,omitempty"`
-	// Plaintext or TLS.
+	// Plaintext or TLS. Default: Plaintext.
 	Mode          *string `protobuf:"bytes,3,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1891,7 +1895,7 @@ type SecurityContext struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Capabilities that are added and dropped.
 	Capabilities *Capabilities `protobuf:"bytes,1,opt,name=capabilities,proto3" json:"capabilities,omitempty"`
-	// True where the container may do what root may do on the node.
+	// True where the container may do what root may do on the node. Default: false.
 	Privileged *bool `protobuf:"varint,2,opt,name=privileged,proto3,oneof" json:"privileged,omitempty"`
 	// SELinux context.
 	SeLinuxOptions *SELinuxOptions `protobuf:"bytes,3,opt,name=seLinuxOptions,proto3" json:"seLinuxOptions,omitempty"`
@@ -1899,19 +1903,19 @@ type SecurityContext struct {
 	WindowsOptions *WindowsSecurityContextOptions `protobuf:"bytes,10,opt,name=windowsOptions,proto3" json:"windowsOptions,omitempty"`
 	// User id of the process; by default the image's.
 	RunAsUser *int64 `protobuf:"varint,4,opt,name=runAsUser,proto3,oneof" json:"runAsUser,omitempty"`
-	// Group id of the process.
+	// Group id of the process. Unset: the pod's, else the image's.
 	RunAsGroup *int64 `protobuf:"varint,8,opt,name=runAsGroup,proto3,oneof" json:"runAsGroup,omitempty"`
 	// True where the container must not run as root; it is not started then.
 	RunAsNonRoot *bool `protobuf:"varint,5,opt,name=runAsNonRoot,proto3,oneof" json:"runAsNonRoot,omitempty"`
-	// True where the container's file system is read-only.
+	// True where the container's file system is read-only. Default: false.
 	ReadOnlyRootFilesystem *bool `protobuf:"varint,6,opt,name=readOnlyRootFilesystem,proto3,oneof" json:"readOnlyRootFilesystem,omitempty"`
-	// False where a process cannot gain more privileges than its parent.
+	// False where a process cannot gain more privileges than its parent. It sets no_new_privs. Default: true.
 	AllowPrivilegeEscalation *bool `protobuf:"varint,7,opt,name=allowPrivilegeEscalation,proto3,oneof" json:"allowPrivilegeEscalation,omitempty"`
-	// How /proc is mounted: Default or Unmasked.
+	// How /proc is mounted: Default or Unmasked. Default hides parts of it, Unmasked does not.
 	ProcMount *string `protobuf:"bytes,9,opt,name=procMount,proto3,oneof" json:"procMount,omitempty"`
-	// System calls that are allowed.
+	// System calls that are allowed. Unset: the pod's.
 	SeccompProfile *SeccompProfile `protobuf:"bytes,11,opt,name=seccompProfile,proto3" json:"seccompProfile,omitempty"`
-	// AppArmor profile.
+	// AppArmor profile. Unset: the pod's.
 	AppArmorProfile *AppArmorProfile `protobuf:"bytes,12,opt,name=appArmorProfile,proto3" json:"appArmorProfile,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -2436,9 +2440,9 @@ type EphemeralContainerCommon struct {
 	StartupProbe *Probe `protobuf:"bytes,22,opt,name=startupProbe,proto3" json:"startupProbe,omitempty"`
 	// What is done after the container has started and before it is ended.
 	Lifecycle *Lifecycle `protobuf:"bytes,12,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
-	// File from which the last message of the container is read.
+	// File from which the last message of the container is read. Default: /dev/termination-log.
 	TerminationMessagePath string `protobuf:"bytes,13,opt,name=terminationMessagePath,proto3" json:"terminationMessagePath,omitempty"`
-	// Where the last message comes from: File, or FallbackToLogsOnError (the end of the log).
+	// Where the last message comes from: File, or FallbackToLogsOnError (the end of the log). Default: File.
 	TerminationMessagePolicy string `protobuf:"bytes,20,opt,name=terminationMessagePolicy,proto3" json:"terminationMessagePolicy,omitempty"`
 	// When the image is pulled: Always, IfNotPresent or Never. By default Always for images tagged latest or not at all,
 	// else IfNotPresent.
@@ -2675,13 +2679,14 @@ type PodSecurityContext struct {
 	RunAsNonRoot *bool `protobuf:"varint,3,opt,name=runAsNonRoot,proto3,oneof" json:"runAsNonRoot,omitempty"`
 	// Further groups of the processes.
 	SupplementalGroups []int64 `protobuf:"varint,4,rep,packed,name=supplementalGroups,proto3" json:"supplementalGroups,omitempty"`
-	// Whether groups of the image count too: Merge or Strict.
+	// Whether groups of the image count too: Merge or Strict. Default: Merge.
 	SupplementalGroupsPolicy *string `protobuf:"bytes,12,opt,name=supplementalGroupsPolicy,proto3,oneof" json:"supplementalGroupsPolicy,omitempty"`
-	// Group that owns the volumes that support it, and is a group of the processes.
+	// Group that owns the volumes that support it, and is a group of the processes. Unset: files are left as they are.
 	FsGroup *int64 `protobuf:"varint,5,opt,name=fsGroup,proto3,oneof" json:"fsGroup,omitempty"`
 	// Kernel parameters of the pod's namespaces.
 	Sysctls []*Sysctl `protobuf:"bytes,7,rep,name=sysctls,proto3" json:"sysctls,omitempty"`
-	// When the owner of a volume's files is changed: OnRootMismatch or Always.
+	// When the owner of a volume's files is changed: OnRootMismatch or Always. OnRootMismatch skips volumes whose root
+	// already fits. Default: Always.
 	FsGroupChangePolicy *string `protobuf:"bytes,9,opt,name=fsGroupChangePolicy,proto3,oneof" json:"fsGroupChangePolicy,omitempty"`
 	// System calls that are allowed.
 	SeccompProfile *SeccompProfile `protobuf:"bytes,10,opt,name=seccompProfile,proto3" json:"seccompProfile,omitempty"`

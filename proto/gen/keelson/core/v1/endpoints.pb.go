@@ -222,7 +222,7 @@ type EndpointPort struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The number.
 	Port int32 `protobuf:"varint,2,opt,name=port,proto3" json:"port,omitempty"`
-	// TCP, UDP or SCTP.
+	// TCP, UDP or SCTP. Default: TCP.
 	Protocol string `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	// The application's protocol, as a hint.
 	AppProtocol   *string `protobuf:"bytes,4,opt,name=appProtocol,proto3,oneof" json:"appProtocol,omitempty"`

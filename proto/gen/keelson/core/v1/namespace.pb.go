@@ -90,7 +90,8 @@ func (x *Namespace) GetStatus() *NamespaceStatus {
 // NamespaceSpec is the desired state of a namespace.
 type NamespaceSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Those who must be done before the namespace is removed.
+	// Those who must be done before the namespace is removed. The server adds "kubernetes"; the subresource finalize
+	// takes it away.
 	Finalizers    []string `protobuf:"bytes,1,rep,name=finalizers,proto3" json:"finalizers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -136,7 +137,7 @@ func (x *NamespaceSpec) GetFinalizers() []string {
 // NamespaceStatus is the observed state of a namespace.
 type NamespaceStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Active or Terminating.
+	// Active or Terminating. Nothing can be created in a terminating namespace.
 	Phase string `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
 	// What keeps a terminating namespace from being removed.
 	Conditions    []*NamespaceCondition `protobuf:"bytes,2,rep,name=conditions,proto3" json:"conditions,omitempty"`

@@ -90,13 +90,13 @@ func (x *Node) GetStatus() *NodeStatus {
 // NodeSpec is the desired state of a node.
 type NodeSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Addresses for the node's pods.
+	// Addresses for the node's pods. Written once, by the controller manager.
 	PodCIDR string `protobuf:"bytes,1,opt,name=podCIDR,proto3" json:"podCIDR,omitempty"`
 	// Addresses for the node's pods, at most one range of IPv4 and one of IPv6; the first is podCIDR.
 	PodCIDRs []string `protobuf:"bytes,7,rep,name=podCIDRs,proto3" json:"podCIDRs,omitempty"`
 	// Identifier of the machine at its provider.
 	ProviderID string `protobuf:"bytes,3,opt,name=providerID,proto3" json:"providerID,omitempty"`
-	// True where no new pods are placed on the node.
+	// True where no new pods are placed on the node. `kubectl cordon` sets it. Pods that run there stay.
 	Unschedulable bool `protobuf:"varint,4,opt,name=unschedulable,proto3" json:"unschedulable,omitempty"`
 	// Taints keep pods away that do not tolerate them.
 	Taints []*Taint `protobuf:"bytes,5,rep,name=taints,proto3" json:"taints,omitempty"`
@@ -373,13 +373,14 @@ func (x *NodePodPreemptionPolicy) GetDisableResizePreemption() []string {
 // NodeStatus is the observed state of a node.
 type NodeStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// All resources of the node.
+	// All resources of the node. cpu, memory, ephemeral-storage, pods and others; written by the kubelet.
 	Capacity map[string]*v1.Quantity `protobuf:"bytes,1,rep,name=capacity,proto3" json:"capacity,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Resources of the node that pods may have.
+	// Resources of the node that pods may have. The scheduler counts with them.
 	Allocatable map[string]*v1.Quantity `protobuf:"bytes,2,rep,name=allocatable,proto3" json:"allocatable,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// No longer used.
 	Phase string `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`
-	// What is the matter with the node; Ready is the most important.
+	// What is the matter with the node; Ready is the most important. The others are MemoryPressure, DiskPressure,
+	// PIDPressure and NetworkUnavailable. All of them turn Unknown when the node is not heard of.
 	Conditions []*NodeCondition `protobuf:"bytes,4,rep,name=conditions,proto3" json:"conditions,omitempty"`
 	// Addresses at which the node is reached.
 	Addresses []*NodeAddress `protobuf:"bytes,5,rep,name=addresses,proto3" json:"addresses,omitempty"`

@@ -99,22 +99,22 @@ type PodSpec struct {
 	Containers []*Container `protobuf:"bytes,2,rep,name=containers,proto3" json:"containers,omitempty"`
 	// Containers that were added to the running pod for debugging, by the ephemeralcontainers subresource.
 	EphemeralContainers []*EphemeralContainer `protobuf:"bytes,34,rep,name=ephemeralContainers,proto3" json:"ephemeralContainers,omitempty"`
-	// Whether containers that end are started again: Always, OnFailure or Never.
+	// Whether containers that end are started again: Always, OnFailure or Never. Default: Always.
 	RestartPolicy string `protobuf:"bytes,3,opt,name=restartPolicy,proto3" json:"restartPolicy,omitempty"`
-	// Seconds between the request to end (SIGTERM) and the kill (SIGKILL).
+	// Seconds between the request to end (SIGTERM) and the kill (SIGKILL). Default: 30; 0 kills at once.
 	TerminationGracePeriodSeconds *int64 `protobuf:"varint,4,opt,name=terminationGracePeriodSeconds,proto3,oneof" json:"terminationGracePeriodSeconds,omitempty"`
-	// Seconds after which the pod is ended and marked as failed.
+	// Seconds after which the pod is ended and marked as failed. They count from the pod's start. Unset: no limit.
 	ActiveDeadlineSeconds *int64 `protobuf:"varint,5,opt,name=activeDeadlineSeconds,proto3,oneof" json:"activeDeadlineSeconds,omitempty"`
 	// Where the pod's DNS configuration comes from: ClusterFirst, ClusterFirstWithHostNet, Default (the node's) or None
-	// (dnsConfig alone).
+	// (dnsConfig alone). Default: ClusterFirst.
 	DnsPolicy string `protobuf:"bytes,6,opt,name=dnsPolicy,proto3" json:"dnsPolicy,omitempty"`
 	// Labels that a node must have for the pod to run on it.
 	NodeSelector map[string]string `protobuf:"bytes,7,rep,name=nodeSelector,proto3" json:"nodeSelector,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Service account as which the pod's processes speak to the API.
+	// Service account as which the pod's processes speak to the API. Default: "default" of the namespace.
 	ServiceAccountName string `protobuf:"bytes,8,opt,name=serviceAccountName,proto3" json:"serviceAccountName,omitempty"`
 	// Older name of serviceAccountName; use that.
 	ServiceAccount string `protobuf:"bytes,9,opt,name=serviceAccount,proto3" json:"serviceAccount,omitempty"`
-	// Whether a token of the service account is mounted into the containers.
+	// Whether a token of the service account is mounted into the containers. Unset: as the service account says.
 	AutomountServiceAccountToken *bool `protobuf:"varint,21,opt,name=automountServiceAccountToken,proto3,oneof" json:"automountServiceAccountToken,omitempty"`
 	// Node that the pod runs on. Set by the scheduler; where it is set at creation, the scheduler has no say.
 	NodeName string `protobuf:"bytes,10,opt,name=nodeName,proto3" json:"nodeName,omitempty"`
@@ -124,7 +124,7 @@ type PodSpec struct {
 	HostPID bool `protobuf:"varint,12,opt,name=hostPID,proto3" json:"hostPID,omitempty"`
 	// True where the pod uses the node's IPC.
 	HostIPC bool `protobuf:"varint,13,opt,name=hostIPC,proto3" json:"hostIPC,omitempty"`
-	// True where the containers of the pod see each other's processes.
+	// True where the containers of the pod see each other's processes. Default: false.
 	ShareProcessNamespace *bool `protobuf:"varint,27,opt,name=shareProcessNamespace,proto3,oneof" json:"shareProcessNamespace,omitempty"`
 	// Security settings for the whole pod; those of a container come first.
 	SecurityContext *PodSecurityContext `protobuf:"bytes,14,opt,name=securityContext,proto3" json:"securityContext,omitempty"`
@@ -132,45 +132,49 @@ type PodSpec struct {
 	ImagePullSecrets []*LocalObjectReference `protobuf:"bytes,15,rep,name=imagePullSecrets,proto3" json:"imagePullSecrets,omitempty"`
 	// Host name of the pod; by default its name.
 	Hostname string `protobuf:"bytes,16,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	// With this the pod is called "<hostname>.<subdomain>.<namespace>.svc.<cluster domain>".
+	// With this the pod is called "<hostname>.<subdomain>.<namespace>.svc.<cluster domain>". A headless service must have
+	// its name. Empty: the pod has no name in DNS.
 	Subdomain string `protobuf:"bytes,17,opt,name=subdomain,proto3" json:"subdomain,omitempty"`
 	// Rules on where the pod may or should run.
 	Affinity *Affinity `protobuf:"bytes,18,opt,name=affinity,proto3" json:"affinity,omitempty"`
-	// Scheduler that places the pod.
+	// Scheduler that places the pod. Default: default-scheduler.
 	SchedulerName string `protobuf:"bytes,19,opt,name=schedulerName,proto3" json:"schedulerName,omitempty"`
-	// Taints that do not keep the pod away.
+	// Taints that do not keep the pod away. The server adds 300 seconds of toleration for nodes that are not ready or not
+	// reachable.
 	Tolerations []*Toleration `protobuf:"bytes,22,rep,name=tolerations,proto3" json:"tolerations,omitempty"`
 	// Entries for the pod's /etc/hosts.
 	HostAliases []*HostAlias `protobuf:"bytes,23,rep,name=hostAliases,proto3" json:"hostAliases,omitempty"`
-	// Priority class that gives the pod its priority.
+	// Priority class that gives the pod its priority. Empty: the class that is the global default, if there is one.
 	PriorityClassName string `protobuf:"bytes,24,opt,name=priorityClassName,proto3" json:"priorityClassName,omitempty"`
-	// Importance of the pod, from its priority class.
+	// Importance of the pod, from its priority class. Set by the server; the higher, the more important.
 	Priority *int32 `protobuf:"varint,25,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
 	// DNS settings, in addition to those of dnsPolicy.
 	DnsConfig *PodDNSConfig `protobuf:"bytes,26,opt,name=dnsConfig,proto3" json:"dnsConfig,omitempty"`
-	// Conditions that must be true, besides the containers being ready, for the pod to be ready.
+	// Conditions that must be true, besides the containers being ready, for the pod to be ready. Somebody else than the
+	// kubelet sets them.
 	ReadinessGates []*PodReadinessGate `protobuf:"bytes,28,rep,name=readinessGates,proto3" json:"readinessGates,omitempty"`
-	// Runtime class in which the pod runs.
+	// Runtime class in which the pod runs. Unset: the node's default runtime.
 	RuntimeClassName *string `protobuf:"bytes,29,opt,name=runtimeClassName,proto3,oneof" json:"runtimeClassName,omitempty"`
-	// Whether the services of the namespace are announced in environment variables.
+	// Whether the services of the namespace are announced in environment variables. Default: true.
 	EnableServiceLinks *bool `protobuf:"varint,30,opt,name=enableServiceLinks,proto3,oneof" json:"enableServiceLinks,omitempty"`
-	// Whether the pod may preempt pods of lower priority: PreemptLowerPriority or Never.
+	// Whether the pod may preempt pods of lower priority: PreemptLowerPriority or Never. Set by the server from the
+	// priority class. Default: PreemptLowerPriority.
 	PreemptionPolicy *string `protobuf:"bytes,31,opt,name=preemptionPolicy,proto3,oneof" json:"preemptionPolicy,omitempty"`
-	// Resources that running the pod takes besides its containers'.
+	// Resources that running the pod takes besides its containers'. Set by the server from the runtime class.
 	Overhead map[string]*v1.Quantity `protobuf:"bytes,32,rep,name=overhead,proto3" json:"overhead,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// How the pods of a group should be spread over zones, nodes or other domains.
 	TopologySpreadConstraints []*TopologySpreadConstraint `protobuf:"bytes,33,rep,name=topologySpreadConstraints,proto3" json:"topologySpreadConstraints,omitempty"`
-	// True where the host name is the fully qualified one.
+	// True where the host name is the fully qualified one. Default: false.
 	SetHostnameAsFQDN *bool `protobuf:"varint,35,opt,name=setHostnameAsFQDN,proto3,oneof" json:"setHostnameAsFQDN,omitempty"`
 	// Operating system that the containers are made for.
 	Os *PodOS `protobuf:"bytes,36,opt,name=os,proto3" json:"os,omitempty"`
-	// False where the pod has a user namespace of its own.
+	// False where the pod has a user namespace of its own. Default: true.
 	HostUsers *bool `protobuf:"varint,37,opt,name=hostUsers,proto3,oneof" json:"hostUsers,omitempty"`
-	// While there are any, the pod is not scheduled.
+	// While there are any, the pod is not scheduled. They can be removed after creation, not added.
 	SchedulingGates []*PodSchedulingGate `protobuf:"bytes,38,rep,name=schedulingGates,proto3" json:"schedulingGates,omitempty"`
 	// Resource claims that must be allocated before the pod starts.
 	ResourceClaims []*PodResourceClaim `protobuf:"bytes,39,rep,name=resourceClaims,proto3" json:"resourceClaims,omitempty"`
-	// Resources of the pod as a whole.
+	// Resources of the pod as a whole. Unset: the sum over the containers.
 	Resources *ResourceRequirements `protobuf:"bytes,40,opt,name=resources,proto3" json:"resources,omitempty"`
 	// Host name of the pod, whatever hostname and subdomain say.
 	HostnameOverride *string `protobuf:"bytes,41,opt,name=hostnameOverride,proto3,oneof" json:"hostnameOverride,omitempty"`
@@ -995,7 +999,8 @@ type PodStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The generation that the status is based on.
 	ObservedGeneration int64 `protobuf:"varint,17,opt,name=observedGeneration,proto3" json:"observedGeneration,omitempty"`
-	// Pending, Running, Succeeded, Failed or Unknown, in short.
+	// Pending, Running, Succeeded, Failed or Unknown, in short. Succeeded and Failed are final: every container has ended
+	// and none is started again.
 	Phase string `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
 	// How far the pod has come: PodScheduled, Initialized, ContainersReady, Ready.
 	Conditions []*PodCondition `protobuf:"bytes,2,rep,name=conditions,proto3" json:"conditions,omitempty"`
@@ -1003,13 +1008,13 @@ type PodStatus struct {
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	// Why the pod is in this state, in one word: "Evicted".
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Node on which pods were preempted for this one.
+	// Node on which pods were preempted for this one. The pod may still be placed elsewhere.
 	NominatedNodeName string `protobuf:"bytes,11,opt,name=nominatedNodeName,proto3" json:"nominatedNodeName,omitempty"`
 	// Address of the node.
 	HostIP string `protobuf:"bytes,5,opt,name=hostIP,proto3" json:"hostIP,omitempty"`
 	// Addresses of the node.
 	HostIPs []*HostIP `protobuf:"bytes,16,rep,name=hostIPs,proto3" json:"hostIPs,omitempty"`
-	// Address of the pod.
+	// Address of the pod. Empty until the pod's network is set up.
 	PodIP string `protobuf:"bytes,6,opt,name=podIP,proto3" json:"podIP,omitempty"`
 	// Addresses of the pod; the first is podIP.
 	PodIPs []*PodIP `protobuf:"bytes,12,rep,name=podIPs,proto3" json:"podIPs,omitempty"`
@@ -1019,7 +1024,8 @@ type PodStatus struct {
 	InitContainerStatuses []*ContainerStatus `protobuf:"bytes,10,rep,name=initContainerStatuses,proto3" json:"initContainerStatuses,omitempty"`
 	// Status of each container.
 	ContainerStatuses []*ContainerStatus `protobuf:"bytes,8,rep,name=containerStatuses,proto3" json:"containerStatuses,omitempty"`
-	// Quality of service, from the resources: Guaranteed, Burstable or BestEffort.
+	// Quality of service, from the resources: Guaranteed, Burstable or BestEffort. Set by the server at creation;
+	// BestEffort pods are evicted first.
 	QosClass string `protobuf:"bytes,9,opt,name=qosClass,proto3" json:"qosClass,omitempty"`
 	// Status of each ephemeral container.
 	EphemeralContainerStatuses []*ContainerStatus `protobuf:"bytes,13,rep,name=ephemeralContainerStatuses,proto3" json:"ephemeralContainerStatuses,omitempty"`
@@ -1434,7 +1440,7 @@ type ContainerStatus struct {
 	Image string `protobuf:"bytes,6,opt,name=image,proto3" json:"image,omitempty"`
 	// Digest of the image.
 	ImageID string `protobuf:"bytes,7,opt,name=imageID,proto3" json:"imageID,omitempty"`
-	// Runtime and identifier: "containerd://<id>".
+	// Runtime and identifier: "containerd://<id>". Empty until the container was made.
 	ContainerID string `protobuf:"bytes,8,opt,name=containerID,proto3" json:"containerID,omitempty"`
 	// True once the startup probe has succeeded, or there is none and it runs.
 	Started *bool `protobuf:"varint,9,opt,name=started,proto3,oneof" json:"started,omitempty"`
@@ -1757,13 +1763,13 @@ func (x *ContainerStateRunning) GetStartedAt() *v1.Time {
 // ContainerStateTerminated is a container that has ended.
 type ContainerStateTerminated struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Exit code.
+	// Exit code. 128 and the signal's number where a signal ended it.
 	ExitCode int32 `protobuf:"varint,1,opt,name=exitCode,proto3" json:"exitCode,omitempty"`
 	// Signal that ended it.
 	Signal int32 `protobuf:"varint,2,opt,name=signal,proto3" json:"signal,omitempty"`
 	// Why, in one word: "Completed", "Error", "OOMKilled".
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Its last message.
+	// Its last message. It comes from the file at terminationMessagePath, or from the log.
 	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
 	// When it was started.
 	StartedAt *v1.Time `protobuf:"bytes,5,opt,name=startedAt,proto3" json:"startedAt,omitempty"`

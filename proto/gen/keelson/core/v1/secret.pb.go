@@ -30,11 +30,12 @@ type Secret struct {
 	Metadata *v1.ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	// True where the data cannot be changed any more; only deleting the object is possible then.
 	Immutable *bool `protobuf:"varint,5,opt,name=immutable,proto3,oneof" json:"immutable,omitempty"`
-	// Values by key, in base64.
+	// Values by key, in base64. At most 1 MiB in all.
 	Data map[string][]byte `protobuf:"bytes,2,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Values by key as text; only for writing: they are merged into data.
+	// Values by key as text; only for writing: they are merged into data. They are never shown.
 	StringData map[string]string `protobuf:"bytes,4,rep,name=stringData,proto3" json:"stringData,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// What is in it, which decides what it must hold: "Opaque", "kubernetes.io/tls". It cannot be changed.
+	// What is in it, which decides what it must hold: "Opaque", "kubernetes.io/tls". It cannot be changed. Default:
+	// Opaque.
 	Type          string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

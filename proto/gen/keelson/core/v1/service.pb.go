@@ -99,7 +99,7 @@ type ServiceSpec struct {
 	// Addresses of the service; the first is clusterIP.
 	ClusterIPs []string `protobuf:"bytes,18,rep,name=clusterIPs,proto3" json:"clusterIPs,omitempty"`
 	// ClusterIP, NodePort (also at a port of each node), LoadBalancer (also at an address of a load balancer), or
-	// ExternalName (another name).
+	// ExternalName (another name). Default: ClusterIP.
 	Type string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
 	// Addresses outside of the cluster, leading to nodes, at which the service answers too.
 	ExternalIPs []string `protobuf:"bytes,5,rep,name=externalIPs,proto3" json:"externalIPs,omitempty"`
@@ -112,22 +112,24 @@ type ServiceSpec struct {
 	// DNS name that the service stands for, for type ExternalName.
 	ExternalName string `protobuf:"bytes,10,opt,name=externalName,proto3" json:"externalName,omitempty"`
 	// Cluster, or Local where traffic from outside stays on the node that it came to and keeps its source address.
+	// Default: Cluster, which sends it to any pod.
 	ExternalTrafficPolicy string `protobuf:"bytes,11,opt,name=externalTrafficPolicy,proto3" json:"externalTrafficPolicy,omitempty"`
-	// Port at which a load balancer asks nodes whether they have endpoints, for externalTrafficPolicy Local.
+	// Port at which a load balancer asks nodes whether they have endpoints, for externalTrafficPolicy Local. Assigned by
+	// the server where it is 0.
 	HealthCheckNodePort int32 `protobuf:"varint,12,opt,name=healthCheckNodePort,proto3" json:"healthCheckNodePort,omitempty"`
 	// True where DNS names pods that are not ready too.
 	PublishNotReadyAddresses bool `protobuf:"varint,13,opt,name=publishNotReadyAddresses,proto3" json:"publishNotReadyAddresses,omitempty"`
 	// Settings of sessionAffinity.
 	SessionAffinityConfig *SessionAffinityConfig `protobuf:"bytes,14,opt,name=sessionAffinityConfig,proto3" json:"sessionAffinityConfig,omitempty"`
-	// Families of the addresses: IPv4, IPv6.
+	// Families of the addresses: IPv4, IPv6. Default: the cluster's.
 	IpFamilies []string `protobuf:"bytes,19,rep,name=ipFamilies,proto3" json:"ipFamilies,omitempty"`
-	// SingleStack, PreferDualStack or RequireDualStack.
+	// SingleStack, PreferDualStack or RequireDualStack. Default: SingleStack.
 	IpFamilyPolicy *string `protobuf:"bytes,17,opt,name=ipFamilyPolicy,proto3,oneof" json:"ipFamilyPolicy,omitempty"`
-	// False where a load balancer needs no node ports.
+	// False where a load balancer needs no node ports. Default: true.
 	AllocateLoadBalancerNodePorts *bool `protobuf:"varint,20,opt,name=allocateLoadBalancerNodePorts,proto3,oneof" json:"allocateLoadBalancerNodePorts,omitempty"`
-	// Which load balancer is responsible.
+	// Which load balancer is responsible. Unset: the cluster's default one.
 	LoadBalancerClass *string `protobuf:"bytes,21,opt,name=loadBalancerClass,proto3,oneof" json:"loadBalancerClass,omitempty"`
-	// Cluster, or Local where traffic from pods stays on their node.
+	// Cluster, or Local where traffic from pods stays on their node. Default: Cluster, which sends it to any pod.
 	InternalTrafficPolicy *string `protobuf:"bytes,22,opt,name=internalTrafficPolicy,proto3,oneof" json:"internalTrafficPolicy,omitempty"`
 	// Which endpoints are preferred.
 	TrafficDistribution *string `protobuf:"bytes,23,opt,name=trafficDistribution,proto3,oneof" json:"trafficDistribution,omitempty"`
@@ -310,11 +312,11 @@ type ServicePort struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the port: a DNS label, unique in the service. Required where there are several.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// TCP, UDP or SCTP.
+	// TCP, UDP or SCTP. Default: TCP.
 	Protocol string `protobuf:"bytes,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	// The application's protocol, as a hint: "kubernetes.io/h2c".
 	AppProtocol *string `protobuf:"bytes,6,opt,name=appProtocol,proto3,oneof" json:"appProtocol,omitempty"`
-	// The port.
+	// The port. From 1 to 65535.
 	Port int32 `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
 	// Port of the pods, as a number or by the name of a container port; by default the same.
 	TargetPort *v1.IntOrString `protobuf:"bytes,4,opt,name=targetPort,proto3" json:"targetPort,omitempty"`
@@ -596,7 +598,7 @@ type LoadBalancerIngress struct {
 	Ip string `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
 	// Its name.
 	Hostname string `protobuf:"bytes,2,opt,name=hostname,proto3" json:"hostname,omitempty"`
-	// Whether it keeps the destination address: VIP, or Proxy.
+	// Whether it keeps the destination address: VIP, or Proxy. Default: VIP.
 	IpMode *string `protobuf:"bytes,3,opt,name=ipMode,proto3,oneof" json:"ipMode,omitempty"`
 	// Status of its ports.
 	Ports         []*PortStatus `protobuf:"bytes,4,rep,name=ports,proto3" json:"ports,omitempty"`

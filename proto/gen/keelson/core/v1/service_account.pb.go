@@ -32,7 +32,7 @@ type ServiceAccount struct {
 	Secrets []*ObjectReference `protobuf:"bytes,2,rep,name=secrets,proto3" json:"secrets,omitempty"`
 	// Secrets for pulling images that pods with this account get.
 	ImagePullSecrets []*LocalObjectReference `protobuf:"bytes,3,rep,name=imagePullSecrets,proto3" json:"imagePullSecrets,omitempty"`
-	// Whether a token is mounted into pods with this account; a pod may decide otherwise.
+	// Whether a token is mounted into pods with this account; a pod may decide otherwise. Default: true.
 	AutomountServiceAccountToken *bool `protobuf:"varint,4,opt,name=automountServiceAccountToken,proto3,oneof" json:"automountServiceAccountToken,omitempty"`
 	unknownFields                protoimpl.UnknownFields
 	sizeCache                    protoimpl.SizeCache

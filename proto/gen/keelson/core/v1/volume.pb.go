@@ -446,7 +446,7 @@ type EmptyDirVolumeSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where it is: empty for the node's disk, Memory for a tmpfs.
 	Medium string `protobuf:"bytes,1,opt,name=medium,proto3" json:"medium,omitempty"`
-	// The most that it may hold.
+	// The most that it may hold. Unset: no limit but the node's. With Memory it counts as memory of the pod.
 	SizeLimit *v1.Quantity `protobuf:"bytes,2,opt,name=sizeLimit,proto3" json:"sizeLimit,omitempty"`
 	// Permissions of the directory; by default 0777.
 	Mode          *int32 `protobuf:"varint,3,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
@@ -724,7 +724,7 @@ type SecretVolumeSource struct {
 	Items []*KeyToPath `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	// Permissions of files whose item has none; by default 0644.
 	DefaultMode *int32 `protobuf:"varint,3,opt,name=defaultMode,proto3,oneof" json:"defaultMode,omitempty"`
-	// True where the secret or its keys need not exist.
+	// True where the secret or its keys need not exist. Default: false.
 	Optional *bool `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
 	// Owner of files whose item has none.
 	DefaultUser   *int64 `protobuf:"varint,5,opt,name=defaultUser,proto3,oneof" json:"defaultUser,omitempty"`
@@ -804,7 +804,7 @@ type KeyToPath struct {
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// Relative path of the file.
 	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	// Permissions of the file.
+	// Permissions of the file. From 0 to 0777. Unset: the volume's.
 	Mode *int32 `protobuf:"varint,3,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
 	// Owner of the file.
 	User          *int64 `protobuf:"varint,4,opt,name=user,proto3,oneof" json:"user,omitempty"`
@@ -1672,7 +1672,7 @@ type DownwardAPIVolumeFile struct {
 	FieldRef *ObjectFieldSelector `protobuf:"bytes,2,opt,name=fieldRef,proto3" json:"fieldRef,omitempty"`
 	// Resource of a container: its limits or requests.
 	ResourceFieldRef *ResourceFieldSelector `protobuf:"bytes,3,opt,name=resourceFieldRef,proto3" json:"resourceFieldRef,omitempty"`
-	// Permissions of the file.
+	// Permissions of the file. From 0 to 0777. Unset: the volume's.
 	Mode *int32 `protobuf:"varint,4,opt,name=mode,proto3,oneof" json:"mode,omitempty"`
 	// Owner of the file.
 	User          *int64 `protobuf:"varint,5,opt,name=user,proto3,oneof" json:"user,omitempty"`
@@ -1750,9 +1750,9 @@ type ResourceFieldSelector struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the container; required in volumes.
 	ContainerName string `protobuf:"bytes,1,opt,name=containerName,proto3" json:"containerName,omitempty"`
-	// The resource: "limits.cpu".
+	// The resource: "limits.cpu". A limit that is not set is what the node can give.
 	Resource string `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
-	// Unit in which the value is shown; by default 1.
+	// Unit in which the value is shown; by default 1. The value is rounded up.
 	Divisor       *v1.Quantity `protobuf:"bytes,3,opt,name=divisor,proto3" json:"divisor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1964,7 +1964,7 @@ type ConfigMapVolumeSource struct {
 	Items []*KeyToPath `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	// Permissions of files whose item has none; by default 0644.
 	DefaultMode *int32 `protobuf:"varint,3,opt,name=defaultMode,proto3,oneof" json:"defaultMode,omitempty"`
-	// True where the config map or its keys need not exist.
+	// True where the config map or its keys need not exist. Default: false.
 	Optional *bool `protobuf:"varint,4,opt,name=optional,proto3,oneof" json:"optional,omitempty"`
 	// Owner of files whose item has none.
 	DefaultUser   *int64 `protobuf:"varint,5,opt,name=defaultUser,proto3,oneof" json:"defaultUser,omitempty"`

@@ -209,11 +209,11 @@ func (x *Endpoint) GetHints() *EndpointHints {
 // EndpointConditions is the state of an endpoint.
 type EndpointConditions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// True where it takes new connections.
+	// True where it takes new connections. Unset counts as true.
 	Ready *bool `protobuf:"varint,1,opt,name=ready,proto3,oneof" json:"ready,omitempty"`
-	// True where it serves, even while it is ending.
+	// True where it serves, even while it is ending. Unset counts as ready.
 	Serving *bool `protobuf:"varint,2,opt,name=serving,proto3,oneof" json:"serving,omitempty"`
-	// True where it is ending.
+	// True where it is ending. Unset counts as false.
 	Terminating   *bool `protobuf:"varint,3,opt,name=terminating,proto3,oneof" json:"terminating,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -422,7 +422,7 @@ type EndpointPort struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the service's port.
 	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// TCP, UDP or SCTP.
+	// TCP, UDP or SCTP. Default: TCP.
 	Protocol *string `protobuf:"bytes,2,opt,name=protocol,proto3,oneof" json:"protocol,omitempty"`
 	// The port; without it all ports.
 	Port *int32 `protobuf:"varint,3,opt,name=port,proto3,oneof" json:"port,omitempty"`

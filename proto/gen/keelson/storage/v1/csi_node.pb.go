@@ -356,7 +356,7 @@ func (x *StorageHealth) GetHealthConditions() []*StorageHealthCondition {
 // StorageHealthCondition is one thing that is wrong with a driver's storage.
 type StorageHealthCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// True, False or Unknown.
+	// What it is: StorageUnreachable or StorageDegraded.
 	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
 	// Why, in one CamelCase word.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
