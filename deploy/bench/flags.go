@@ -29,7 +29,7 @@ func parse(args []string) (flags, error) {
 	fs.StringVar(&f.bin, "bin", "../../bin", "directory of keelson-apiserver")
 	fs.StringVar(&f.compat, "compat", "../../proto/compat", "module with the codec's benchmarks")
 	fs.StringVar(&f.dataDir, "data-dir", "", "where the server's data are made, and removed afterwards; empty: the directory for temporary files")
-	fs.StringVar(&f.markdown, "markdown", "", "file to write the result to")
+	fs.StringVar(&f.markdown, "markdown", "", "file to write the result to; in one that exists only the part between its marks is replaced")
 	fs.BoolVar(&f.skipCodec, "skip-codec", false, "leave the JSON codec out")
 	fs.BoolVar(&f.skipServer, "skip-server", false, "leave the API server out")
 	fs.IntVar(&f.codecRuns, "codec-runs", 5, "how often each benchmark of the codec runs; the median counts")
@@ -44,7 +44,7 @@ func parse(args []string) (flags, error) {
 	fs.IntVar(&o.Watchers, "watchers", 200, "watchers, each on its own connection")
 	fs.IntVar(&o.UpdatesPerSecond, "updates", 50, "updates a second while they watch")
 	fs.DurationVar(&o.WatchFor, "watch-time", 5*time.Second, "how long they watch")
-	fs.DurationVar(&o.Limit, "limit", 10*time.Second, "longest time of one workload through one door; it is cut off, and its rate is still good")
+	fs.DurationVar(&o.Limit, "limit", 8*time.Second, "longest time of one workload through one door; it is cut off, and its rate is still good")
 	fs.BoolVar(&o.HTTP1, "http1", false, "REST over HTTP/1.1, one connection a worker, instead of HTTP/2 on one connection")
 	fs.StringVar(&only, "only", "", `regular expression of workloads, which are called "get pod, REST JSON"`)
 	if err := fs.Parse(args); err != nil {

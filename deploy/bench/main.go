@@ -8,8 +8,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
+
+	"github.com/keelson/keelson/deploy/bench/internal/document"
 )
 
 func main() {
@@ -37,31 +38,10 @@ func run(ctx context.Context, args []string) error {
 		err = terr
 	}
 	if err == nil && f.markdown != "" {
-		err = b.writeMarkdown()
+		err = document.Write(b.flags.markdown, b.report.Markdown)
 	}
 	if err != nil {
 		return err
 	}
 	return b.verdict()
-}
-
-// writeMarkdown writes the whole file or leaves the old one.
-func (b *bench) writeMarkdown() error {
-	tmp, err := os.CreateTemp(filepath.Dir(b.flags.markdown), ".bench-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	if err := b.report.Markdown(tmp); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err := tmp.Chmod(0o644); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), b.flags.markdown)
 }

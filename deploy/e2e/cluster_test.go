@@ -1,5 +1,7 @@
 // Package e2e tests the product as its users run it: real binaries, real containers, the real kubectl and client-go, on a
-// cluster of three nodes. It needs root and the programs of `make build kubectl`.
+// cluster of three nodes. It needs root and the programs of `make build kubectl bin/etcd`.
+//
+// KEELSON_DIR=dir runs the tests on the cluster that is up in dir and leaves it there, for someone who works on a test.
 package e2e
 
 import (
@@ -38,6 +40,10 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	if dir := os.Getenv("KEELSON_DIR"); dir != "" {
+		shared = &cluster{dir: dir, bin: bin}
+		return m.Run()
+	}
 	dir, err := os.MkdirTemp("", "keelson-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -63,7 +69,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	if left := leftovers(); left != "" {
+	if left := leftovers(dir); left != "" {
 		fmt.Fprintf(os.Stderr, "make down left behind:\n%s\n", left)
 		return 1
 	}
@@ -197,8 +203,9 @@ func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) 
 	}
 }
 
-// leftovers lists what of a cluster is on the machine.
-func leftovers() string {
+// leftovers lists what of the cluster in dir is on the machine. Other people's containers have shims too: only processes
+// that name the cluster's folders count.
+func leftovers(dir string) string {
 	var out bytes.Buffer
 	for _, probe := range []string{
 		"ip -o link | grep -E ': (keelson|kl)'",
@@ -207,7 +214,8 @@ func leftovers() string {
 		"grep -E 'keelson' /proc/mounts",
 		"find /sys/fs/cgroup -maxdepth 3 -type d -name 'keelson*'",
 		"ls -d /run/keelson 2>/dev/null",
-		"pgrep -a 'keelson-|containerd-shim' | grep -v keelson-local",
+		// The brackets keep the pattern from matching the shell that looks for it.
+		fmt.Sprintf("pgrep -af '/run/[k]eelson/|[%c]%s/'", dir[1], dir[2:]),
 	} {
 		b, _ := exec.Command("sh", "-c", probe).Output()
 		if len(bytes.TrimSpace(b)) > 0 {

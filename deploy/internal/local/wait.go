@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	"github.com/keelson/keelson/proto/apierrors"
 	"github.com/keelson/keelson/proto/sdk/client"
 )
 
@@ -23,7 +24,8 @@ func (c *Config) connect() (*client.Conn, error) {
 	})
 }
 
-// forgetOtherNodes removes the Node objects of an earlier, larger cluster: their machines are gone for good.
+// forgetOtherNodes removes the Node objects of an earlier, larger cluster and what was bound to them: their machines are
+// gone for good, which the cluster could only find out by waiting.
 func (c *Config) forgetOtherNodes(ctx context.Context, conn *client.Conn) error {
 	nodes := client.For[*corev1.Node](conn)
 	items, _, err := nodes.List(ctx, client.ListOptions{})
@@ -36,6 +38,26 @@ func (c *Config) forgetOtherNodes(ctx context.Context, conn *client.Conn) error 
 			if err := nodes.Delete(ctx, "", name, client.DeleteOptions{}); err != nil {
 				return err
 			}
+			if err := forgetPods(ctx, conn, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func forgetPods(ctx context.Context, conn *client.Conn, node string) error {
+	pods := client.For[*corev1.Pod](conn)
+	items, _, err := pods.List(ctx, client.ListOptions{FieldSelector: "spec.nodeName=" + node})
+	if err != nil {
+		return err
+	}
+	now := int64(0)
+	for _, item := range items {
+		m := item.GetMetadata()
+		err := pods.Delete(ctx, m.GetNamespace(), m.GetName(), client.DeleteOptions{GracePeriodSeconds: &now, Preconditions: client.UID(m.GetUid())})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return err
 		}
 	}
 	return nil

@@ -26,6 +26,12 @@ type Door interface {
 	Close()
 }
 
+// Patcher is a door that takes strategic merge patches, which are JSON whatever else the door speaks.
+type Patcher interface {
+	// Patch sets a pod's mark.
+	Patch(ctx context.Context, namespace, name string, mark time.Time) error
+}
+
 // Held is a pod as it was last read, ready to be written back.
 type Held interface {
 	// Update stores the pod with another mark and takes over what the server returns.

@@ -76,7 +76,7 @@ func (d *REST) url(namespace, name, labels string) string {
 }
 
 // open sends a request and returns the response if it succeeded. The caller closes its body.
-func (d *REST) open(ctx context.Context, c *http.Client, method, url, accept string, body []byte) (*http.Response, error) {
+func (d *REST) open(ctx context.Context, c *http.Client, method, url, accept, contentType string, body []byte) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (d *REST) open(ctx context.Context, c *http.Client, method, url, accept str
 	req.Header.Set("Accept", accept)
 	req.Header.Set("User-Agent", userAgent)
 	if body != nil {
-		req.Header.Set("Content-Type", d.enc.contentType)
+		req.Header.Set("Content-Type", contentType)
 	}
 	resp, err := c.Do(req)
 	if err != nil {
@@ -98,9 +98,14 @@ func (d *REST) open(ctx context.Context, c *http.Client, method, url, accept str
 	return resp, nil
 }
 
-// do copies what a request returns.
+// do makes a request in the door's encoding and copies what it returns.
 func (d *REST) do(ctx context.Context, method, url string, body []byte, into io.Writer) error {
-	resp, err := d.open(ctx, d.http, method, url, d.enc.contentType, body)
+	return d.send(ctx, method, url, d.enc.contentType, body, into)
+}
+
+// send is do with a body of another type.
+func (d *REST) send(ctx context.Context, method, url, contentType string, body []byte, into io.Writer) error {
+	resp, err := d.open(ctx, d.http, method, url, d.enc.contentType, contentType, body)
 	if err != nil {
 		return err
 	}

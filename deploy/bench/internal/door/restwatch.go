@@ -28,7 +28,7 @@ func (d *REST) Watcher(namespace string, after int64) (Watcher, error) {
 // Run implements Watcher.
 func (w *restWatch) Run(ctx context.Context, opened func(), event func(time.Time)) error {
 	defer w.client.CloseIdleConnections()
-	resp, err := w.door.open(ctx, w.client, http.MethodGet, w.url, w.door.enc.watchType, nil)
+	resp, err := w.door.open(ctx, w.client, http.MethodGet, w.url, w.door.enc.watchType, "", nil)
 	if err != nil {
 		return unlessEnded(ctx, err)
 	}

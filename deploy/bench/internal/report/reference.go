@@ -17,6 +17,8 @@ var reference = map[key]figures{
 	{"update pod", "REST JSON"}:                                 {"548/s", "3.1 ms"},
 	{"list 10,000 pods", "REST JSON"}:                           {"812 ms", "790 ms"},
 	{"list 10,000 pods", "REST protobuf"}:                       {"402 ms", "410 ms"},
+	{"strategic patch of pod", "REST JSON"}:                     {"590/s", "2.8 ms"},
+	{"list 10,000 pods, 8 at once", "REST protobuf"}:            {"2.0 s, 1.31 GiB", ""},
 	{"list 1% of 10,000 pods by label", "REST JSON"}:            {"17.7 ms", "17 ms"},
 	{"list 1% of 10,000 pods by label", "REST protobuf"}:        {"13.8 ms", "17 ms"},
 	{"event to one of 200 watchers, 50 updates/s", "REST JSON"}: {"10,000/s, p50 9.9 ms, p99 15.7 ms, 1.65 GiB", "46 us"},

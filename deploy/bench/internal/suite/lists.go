@@ -30,6 +30,23 @@ func (s *Suite) lists(ctx context.Context) error {
 	})
 }
 
+// crowd is how many lists are made at once.
+const crowd = 8
+
+// crowds reads all pods for several clients at once: what it does to the server's memory is of interest.
+func (s *Suite) crowds(ctx context.Context) error {
+	name := fmt.Sprintf("list %s pods, %d at once", report.Thousands(s.o.Objects), crowd)
+	return s.each(ctx, name, func(ctx context.Context, d door.Door) (load.Result, string, error) {
+		begin(ctx)
+		defer end(ctx)
+		r, err := load.Run(ctx, crowd, 2*crowd, s.o.Limit, func(ctx context.Context, _ int) error {
+			_, _, err := s.list(ctx, d, "", s.o.Objects)
+			return err
+		})
+		return r, "", err
+	})
+}
+
 // labels reads the hundredth part of the pods by its label.
 func (s *Suite) labels(ctx context.Context) error {
 	name := fmt.Sprintf("list 1%% of %s pods by label", report.Thousands(s.o.Objects))

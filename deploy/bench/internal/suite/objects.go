@@ -102,6 +102,25 @@ func (s *Suite) updates(ctx context.Context) error {
 	})
 }
 
+// patches changes an annotation of different pods. REST with protobuf is left out: patches are JSON.
+func (s *Suite) patches(ctx context.Context) error {
+	for _, d := range []door.Door{s.doors[0], s.grpc} {
+		p := d.(door.Patcher)
+		err := s.one(ctx, "strategic patch of pod", d.Name(), func(ctx context.Context) (load.Result, string, error) {
+			begin(ctx)
+			defer end(ctx)
+			r, err := load.Run(ctx, s.o.Workers, min(s.o.Creates, s.o.Objects), s.o.Limit, func(ctx context.Context, i int) error {
+				return p.Patch(ctx, stored, pods.Name(i), time.Now())
+			})
+			return r, "", err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // deletes removes all pods of half the collection through REST and of the other half through gRPC.
 func (s *Suite) deletes(ctx context.Context) error {
 	for i, d := range []door.Door{s.doors[0], s.grpc} {

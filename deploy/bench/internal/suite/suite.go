@@ -83,7 +83,7 @@ func (s *Suite) Close() {
 // Run measures every workload through every door. An error is of the first operation that failed.
 func (s *Suite) Run(ctx context.Context) error {
 	for _, w := range []func(context.Context) error{
-		s.creates, s.fill, s.gets, s.updates, s.lists, s.labels, s.watches, s.deletes,
+		s.creates, s.fill, s.gets, s.updates, s.patches, s.lists, s.crowds, s.labels, s.watches, s.deletes,
 	} {
 		if err := w(ctx); err != nil {
 			return err
