@@ -68,6 +68,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		respond.Error(rec, r, err)
 		return
 	}
+	if !long && !s.cfg.Health.Handles(r.URL.Path) {
+		select {
+		case s.slots <- struct{}{}:
+			defer func() { <-s.slots }()
+		default:
+			respond.Error(rec, r, apierrors.NewTooManyRequests("Too many requests, please try again later.", 1))
+			return
+		}
+	}
 	s.route(rec, r, info)
 }
 

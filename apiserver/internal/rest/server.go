@@ -54,6 +54,9 @@ type Config struct {
 	RequestTimeout time.Duration
 	// MaxBody is the longest request body in bytes. Default: 3 MiB, as Kubernetes.
 	MaxBody int64
+	// MaxInFlight is how many requests other than watches and streams are served at a time; more are answered with 429
+	// and come back later. Default: 600, what Kubernetes allows for reads and writes together. Health checks pass.
+	MaxInFlight int
 	// Version is what /version says.
 	Version Version
 }
@@ -65,6 +68,8 @@ type Server struct {
 	streams   *podstream.Handler
 	metrics   *metrics
 	paths     []string
+
+	slots chan struct{} // one for each request in flight
 
 	// ctx ends long-running requests when the server stops.
 	ctx  context.Context
@@ -89,10 +94,13 @@ func New(cfg Config) (*Server, error) {
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = 3 << 20
 	}
+	if cfg.MaxInFlight == 0 {
+		cfg.MaxInFlight = 600
+	}
 	if cfg.Health == nil {
 		cfg.Health = health.New(nil)
 	}
-	s := &Server{cfg: cfg, metrics: newMetrics(cfg.Registerer)}
+	s := &Server{cfg: cfg, slots: make(chan struct{}, cfg.MaxInFlight), metrics: newMetrics(cfg.Registerer)}
 	s.discovery = discovery.New(cfg.Registry.Kinds(), s.serves, cfg.Address)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.streams = podstream.New(podstream.Config{Pod: s.pod, Open: cfg.Sessions})
