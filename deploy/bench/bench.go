@@ -94,7 +94,7 @@ func (b *bench) facts(s *apiserver.Server, idle int64, sizes map[string]int) {
 	if stored != nil {
 		b.fact("pods of 1.9 KB as posted in JSON; as returned, with defaults and managed fields: %s bytes", strings.Join(stored, ", "))
 	}
-	b.fact("server CPU is user and system time of the server's process, etcd included; peak RSS is its highest so far (VmHWM); lists and events are read but not decoded by the client")
+	b.fact("server CPU is user and system time of the server's process, etcd included; peak RSS is its highest so far (VmHWM); lists and events are read but not decoded by the client; an event's latency is from before its update is sent until the watcher has read it")
 }
 
 // verdict is an error where the codec misses its goal.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	"github.com/keelson/keelson/proto/apierrors"
+	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	"github.com/keelson/keelson/proto/sdk/client"
 )
 

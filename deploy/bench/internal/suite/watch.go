@@ -82,14 +82,13 @@ func (s *Suite) watch(ctx context.Context, d door.Door) (load.Result, string, er
 
 // watchNote tells the event's own cost from that of the updates.
 func (s *Suite) watchNote(ctx context.Context, d door.Door, updates int, r load.Result) string {
-	note := "the latency is from before the update is sent until the watcher has read the event"
 	one, ok := s.updateCPU[d.Name()]
 	total, err := ctx.Value(meterKey{}).(*meter).each(r.Done)
 	if !ok || err != nil {
-		return note
+		return ""
 	}
 	share := one * time.Duration(updates) / time.Duration(r.Done)
-	return fmt.Sprintf("%s; an event costs %s without the update's own share (%s)", note, report.Duration(total-share), report.Duration(share))
+	return fmt.Sprintf("%s of CPU each without the updates' own share (%s)", report.Duration(total-share), report.Duration(share))
 }
 
 // admit runs a watcher until it has seen its events and the measurement is over.
