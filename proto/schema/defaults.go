@@ -12,8 +12,8 @@ import (
 	"github.com/keelson/keelson/proto/schema/shape"
 )
 
-// Default sets what an object leaves unsaid, in place, and drops embedded messages that are empty, so that objects that
-// are alike are so on the wire too. It is idempotent.
+// Default sets what an object leaves unsaid, in place, and makes one form of what can be encoded in two, so that objects
+// that are alike are so on the wire too. It is idempotent.
 func (k *Kind) Default(obj proto.Message) {
 	if k.plan == nil || obj == nil {
 		return
@@ -25,11 +25,15 @@ func (k *Kind) Default(obj proto.Message) {
 	if k.hooks.Finish != nil {
 		k.hooks.Finish(obj)
 	}
-	k.plan.dropEmpty(obj.ProtoReflect())
+	k.plan.normalise(obj.ProtoReflect())
 }
 
-// dropEmpty removes embedded messages without content: whether the wire has them depends on who encoded it.
-func (p *plan) dropEmpty(m protoreflect.Message) {
+// normalise makes one form of what the wire can say in two, so that it does not depend on who encoded an object: embedded
+// messages without content are left out, and times have their nanoseconds even if they are 0.
+func (p *plan) normalise(m protoreflect.Message) {
+	if p.nanos != nil && m.Has(p.desc.Fields().ByNumber(1)) && !m.Has(p.nanos) {
+		m.Set(p.nanos, protoreflect.ValueOfInt32(0))
+	}
 	for i := range p.embeds {
 		s := &p.embeds[i]
 		if !m.Has(s.fd) {
@@ -39,15 +43,15 @@ func (p *plan) dropEmpty(m protoreflect.Message) {
 		switch {
 		case s.fd.IsMap():
 			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
-				s.sub.dropEmpty(v.Message())
+				s.sub.normalise(v.Message())
 				return true
 			})
 		case s.fd.IsList():
 			for i := range v.List().Len() {
-				s.sub.dropEmpty(v.List().Get(i).Message())
+				s.sub.normalise(v.List().Get(i).Message())
 			}
 		default:
-			s.sub.dropEmpty(v.Message())
+			s.sub.normalise(v.Message())
 			if s.embedded && isEmpty(v.Message()) {
 				m.Clear(s.fd)
 			}

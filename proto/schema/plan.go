@@ -25,6 +25,8 @@ type plan struct {
 
 	// embeds are the embedded messages and the way to those further inside.
 	embeds []embedStep
+	// nanos is set for times: the field that Kubernetes always writes.
+	nanos protoreflect.FieldDescriptor
 
 	// whether anything in here or below sets defaults, demands something, or is embedded
 	hasDefaults, hasRules, hasEmbeds bool
@@ -76,7 +78,7 @@ func (c *compiler) compile(md protoreflect.MessageDescriptor) *plan {
 	for changed := true; changed; {
 		changed = false
 		for _, p := range c.plans {
-			d, r, e := p.hooks.Default != nil || p.hooks.Finish != nil, p.hooks.Validate != nil, false
+			d, r, e := p.hooks.Default != nil || p.hooks.Finish != nil, p.hooks.Validate != nil, p.nanos != nil
 			for _, s := range p.embeds {
 				e = e || s.embedded || s.sub.hasEmbeds
 			}
@@ -128,6 +130,9 @@ func (c *compiler) collect(md protoreflect.MessageDescriptor) *plan {
 	c.plans[md.FullName()] = p
 	if t, err := c.types(md.FullName()); err == nil {
 		p.empty = t.New().Interface()
+	}
+	if f := shape.FormOf(md); f == optionsv1.JSONForm_JSON_FORM_TIME || f == optionsv1.JSONForm_JSON_FORM_MICRO_TIME {
+		p.nanos = md.Fields().ByName("nanos")
 	}
 	unions := map[string]*union{}
 	fields := md.Fields()

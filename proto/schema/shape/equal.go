@@ -15,7 +15,11 @@ func (m *Message) Equal(a, b protoreflect.Message) bool {
 	if a.Interface() == b.Interface() {
 		return true
 	}
-	if m.Form != 0 {
+	switch m.Form {
+	case optionsv1.JSONForm_JSON_FORM_UNSPECIFIED:
+	case optionsv1.JSONForm_JSON_FORM_TIME, optionsv1.JSONForm_JSON_FORM_MICRO_TIME:
+		return timesEqual(a, b)
+	default:
 		return rawEqual(a, b)
 	}
 	for _, f := range m.Fields {
@@ -74,6 +78,13 @@ func (f *Field) valueEqual(a, b protoreflect.Value) bool {
 		return f.Elem.Equal(a.Message(), b.Message())
 	}
 	return a.Equal(b)
+}
+
+// timesEqual compares times, whose nanoseconds may be left out where they are 0.
+func timesEqual(a, b protoreflect.Message) bool {
+	fields := a.Descriptor().Fields()
+	seconds, nanos := fields.ByNumber(1), fields.ByNumber(2)
+	return a.Has(seconds) == b.Has(seconds) && a.Get(seconds).Int() == b.Get(seconds).Int() && a.Get(nanos).Int() == b.Get(nanos).Int()
 }
 
 func rawEqual(a, b protoreflect.Message) bool {
