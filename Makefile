@@ -24,6 +24,7 @@ ETCD_CERT ?=
 ETCD_KEY ?=
 EXAMPLE ?= 1
 UP_FLAGS ?=
+BENCH_FLAGS ?=
 
 .PHONY: help
 help: ## List the targets
@@ -105,8 +106,8 @@ test-e2e: build kubectl $(BIN)/etcd ## Run the end-to-end tests on a three-node 
 	cd deploy/e2e && GOWORK=off KEELSON_BIN=$(BIN) go test -count=1 -timeout 40m ./...
 
 .PHONY: bench
-bench: build ## Run the benchmarks and print ratios and figures
-	cd deploy/bench && GOWORK=off go run . --bin $(BIN)
+bench: build ## Run the benchmarks and print ratios and figures (BENCH_FLAGS=--help lists what can be changed)
+	cd deploy/bench && GOWORK=off go run . --bin $(BIN) $(BENCH_FLAGS)
 
 ## ---- verify ---------------------------------------------------------------------------------------------------------
 
