@@ -9,11 +9,13 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/keelson/keelson/proto/sdk/client"
 	"github.com/keelson/keelson/proto/sdk/health"
+	"github.com/keelson/keelson/proto/sdk/leaderelection"
 	"go.uber.org/zap"
 
 	"github.com/keelson/keelson/controller-manager/internal/controllers/nodeipam"
@@ -89,11 +91,25 @@ func Start(ctx context.Context, cfg Config) error {
 		defer func() { _ = conn.Close() }()
 		inner.Conn = conn
 	}
-	m := manager.New(inner)
-	if cfg.Health != nil {
-		cfg.Health.Ready("caches", health.Closed(m.Synced()))
+	return run(ctx, inner, cfg.Health)
+}
+
+// run has one manager after the other, each from the win of an election to its loss: nothing of an earlier reign is
+// left when the next one begins.
+func run(ctx context.Context, cfg manager.Config, checks *health.Checks) error {
+	var current atomic.Pointer[manager.Manager]
+	for first := true; ; first = false {
+		m := manager.New(cfg)
+		current.Store(m)
+		if first && checks != nil {
+			checks.Ready("caches", func(ctx context.Context) error { return health.Closed(current.Load().Synced())(ctx) })
+		}
+		err := m.Run(ctx)
+		if !errors.Is(err, leaderelection.ErrLost) || ctx.Err() != nil {
+			return err
+		}
+		cfg.Logger.Warn("lost the lead, standing by again", zap.Error(err))
 	}
-	return m.Run(ctx)
 }
 
 // complete validates the configuration; all that is wrong is said at once.

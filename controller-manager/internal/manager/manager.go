@@ -5,8 +5,8 @@
 //	                                                                              │
 //	          return ◀── pipeline closes ◀── caches stop ◀── events written ◀── controllers end
 //
-// Caches are kept while standing by, so that a new leader starts at once. A lost lead ends the process: what it would
-// do next could be on top of another leader's work.
+// Caches are kept while standing by, so that a new leader starts at once. A manager that lost the lead is over; its
+// controllers have ended, and whoever owns it may make another one.
 package manager
 
 import (
@@ -100,7 +100,8 @@ func (m *Manager) recorder(component string) controller.Recorder {
 // Synced is closed once all caches are complete.
 func (m *Manager) Synced() <-chan struct{} { return m.synced }
 
-// Run works until ctx ends, and returns nil then; or until something fails for good.
+// Run works until ctx ends, and returns nil then; until the lead is lost (leaderelection.ErrLost); or until something
+// fails for good. A manager runs once.
 func (m *Manager) Run(ctx context.Context) error {
 	defer m.env.Pipeline.Close()
 	caches, stopCaches := context.WithCancel(context.WithoutCancel(ctx))
