@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"k8s.io/apimachinery/pkg/api/validation"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
@@ -153,8 +152,8 @@ func validateMetaUpdate(m, old *metav1.ObjectMeta, at *field.Path) ErrorList {
 	immutable("name", m.Name, m.Name == old.Name)
 	immutable("namespace", m.Namespace, m.Namespace == old.Namespace)
 	immutable("uid", m.Uid, m.Uid == old.Uid)
-	immutable("creationTimestamp", rule.Value(m.CreationTimestamp), proto.Equal(m.CreationTimestamp, old.CreationTimestamp))
-	immutable("deletionTimestamp", rule.Value(m.DeletionTimestamp), proto.Equal(m.DeletionTimestamp, old.DeletionTimestamp))
+	immutable("creationTimestamp", rule.Value(m.CreationTimestamp), Equal(m.CreationTimestamp, old.CreationTimestamp))
+	immutable("deletionTimestamp", rule.Value(m.DeletionTimestamp), Equal(m.DeletionTimestamp, old.DeletionTimestamp))
 	immutable("deletionGracePeriodSeconds", m.GetDeletionGracePeriodSeconds(),
 		m.GetDeletionGracePeriodSeconds() == old.GetDeletionGracePeriodSeconds() &&
 			(m.DeletionGracePeriodSeconds == nil) == (old.DeletionGracePeriodSeconds == nil))

@@ -15,7 +15,7 @@ func (d *differ) lists(f *shape.Field, old, obj protoreflect.Value, was, is bool
 	if !associative(f) {
 		if was != is {
 			d.mark(is)
-		} else if !old.IsValid() || !obj.IsValid() || !old.Equal(obj) {
+		} else if !old.IsValid() || !obj.IsValid() || !sameList(f, old.List(), obj.List()) {
 			d.mark(true)
 		}
 		return
