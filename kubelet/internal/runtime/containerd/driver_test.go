@@ -254,8 +254,13 @@ func TestExecAttachAndRestart(t *testing.T) {
 	go func() {
 		ended <- n.Attach(ctx, id, runtime.Streams{Stdin: in, Stdout: writerFunc(func(p []byte) { attached <- string(p) })})
 	}()
-	if got := <-attached; got != "got one\n" {
-		t.Errorf("attached: %q", got)
+	select {
+	case got := <-attached:
+		if got != "got one\n" {
+			t.Errorf("attached: %q", got)
+		}
+	case err := <-ended:
+		t.Fatalf("Attach ended: %v", err)
 	}
 	if code, out, _ := exec(n, "", "hostname"); code != 0 || out != "pod-long\n" {
 		t.Errorf("exec after the restart: %d %q", code, out)

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/containerd/containerd/api/services/tasks/v1"
+	"github.com/containerd/containerd/api/types/task"
+	"github.com/containerd/containerd/v2/core/containers"
 	"github.com/containerd/containerd/v2/pkg/cio"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/typeurl/v2"
@@ -158,15 +160,13 @@ func (s *stdinCloser) Read(p []byte) (int, error) {
 // Attach implements runtime.Runtime.
 func (d *Driver) Attach(ctx context.Context, id string, c runtime.Streams) error {
 	ctx = scope(ctx)
-	d.mu.Lock()
-	s := d.streams[id]
-	d.mu.Unlock()
-	if s == nil {
-		return runtime.ErrNotRunning
-	}
 	record, err := d.client.ContainerService().Get(ctx, id)
 	if err != nil {
 		return translate(err)
+	}
+	s, err := d.streamsOf(ctx, record)
+	if err != nil {
+		return err
 	}
 	a := &attachment{stdout: c.Stdout, stderr: c.Stderr, gone: make(chan struct{})}
 	if !s.attach(a) {
@@ -200,6 +200,26 @@ func (d *Driver) Attach(ctx context.Context, id string, c runtime.Streams) error
 			_, _ = d.client.TaskService().ResizePty(ctx, &tasks.ResizePtyRequest{ContainerID: id, Width: size.Width, Height: size.Height})
 		}
 	}
+}
+
+// streamsOf returns the streams of a running container, which a kubelet that has just started may not have taken up
+// yet.
+func (d *Driver) streamsOf(ctx context.Context, record containers.Container) (*streams, error) {
+	d.mu.Lock()
+	s := d.streams[record.ID]
+	d.mu.Unlock()
+	if s != nil {
+		return s, nil
+	}
+	state, err := d.client.TaskService().Get(ctx, &tasks.GetRequest{ContainerID: record.ID})
+	if isNotFound(err) || err == nil && state.Process.Status != task.Status_RUNNING {
+		return nil, runtime.ErrNotRunning
+	}
+	if err != nil {
+		return nil, native(err)
+	}
+	stdin, tty := parseStdio(record.Labels[runtime.LabelStdin])
+	return d.openStreams(record.ID, record.Labels[runtime.LabelLogPath], stdin, tty)
 }
 
 // labelStdinOnce keeps stdinOnce.
