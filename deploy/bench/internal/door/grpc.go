@@ -19,20 +19,24 @@ import (
 // GRPC is what the components use: the SDK's client, all workers on one connection. Lists and watches stop short of
 // decoding the objects.
 type GRPC struct {
-	cfg  client.Config
+	dial func() (*client.Conn, error)
 	conn *client.Conn
 	pods *client.Client[*corev1.Pod]
 }
 
 // NewGRPC returns a door to the server at an address.
 func NewGRPC(address string, c Credentials) (*GRPC, error) {
-	d := &GRPC{cfg: client.Config{Endpoints: []string{address}, CAFile: c.CA, CertFile: c.Cert, KeyFile: c.Key, UserAgent: userAgent}}
-	var err error
-	if d.conn, err = client.Dial(d.cfg); err != nil {
+	cfg := client.Config{Endpoints: []string{address}, CAFile: c.CA, CertFile: c.Cert, KeyFile: c.Key, UserAgent: userAgent}
+	return newGRPC(func() (*client.Conn, error) { return client.Dial(cfg) })
+}
+
+// newGRPC returns a door whose connections dial makes.
+func newGRPC(dial func() (*client.Conn, error)) (*GRPC, error) {
+	conn, err := dial()
+	if err != nil {
 		return nil, err
 	}
-	d.pods = client.For[*corev1.Pod](d.conn)
-	return d, nil
+	return &GRPC{dial: dial, conn: conn, pods: client.For[*corev1.Pod](conn)}, nil
 }
 
 // Name implements Door.

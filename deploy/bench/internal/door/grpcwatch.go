@@ -19,7 +19,7 @@ type grpcWatch struct {
 
 // Watcher implements Door.
 func (d *GRPC) Watcher(namespace string, after int64) (Watcher, error) {
-	conn, err := client.Dial(d.cfg)
+	conn, err := d.dial()
 	if err != nil {
 		return nil, err
 	}
