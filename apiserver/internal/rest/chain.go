@@ -40,6 +40,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	r = r.WithContext(ctx)
 	long := info.LongRunning(r)
+	if !long {
+		defer s.deadlines(w)()
+	}
 	label := s.label(info)
 	s.metrics.begin(label, long)
 	defer func() {
@@ -96,6 +99,22 @@ func (s *Server) bound(r *http.Request, info *request.Info) (context.Context, co
 	return context.WithTimeout(r.Context(), timeout)
 }
 
+// transferSlack is how much longer than the request's timeout its bytes may take on their way.
+const transferSlack = 30 * time.Second
+
+// deadlines bounds how long a client may take to send a body and to read the answer: one that stops in the middle must
+// not hold on to a slot. The returned function takes the bounds off the connection.
+func (s *Server) deadlines(w http.ResponseWriter) func() {
+	c, end := http.NewResponseController(w), time.Now().Add(s.cfg.RequestTimeout+s.slack)
+	if c.SetReadDeadline(end) != nil || c.SetWriteDeadline(end) != nil {
+		return func() {} // not a network connection
+	}
+	return func() {
+		_ = c.SetReadDeadline(time.Time{})
+		_ = c.SetWriteDeadline(time.Time{})
+	}
+}
+
 // recovered answers a panic with a Status where nothing has been sent yet.
 func (s *Server) recovered(rec *recorder, r *http.Request, v any) {
 	if v == http.ErrAbortHandler { //nolint:errorlint // the documented sentinel
@@ -131,6 +150,9 @@ func (r *recorder) Write(p []byte) (int, error) {
 	r.written += int64(n)
 	return n, err
 }
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // Flush implements http.Flusher.
 func (r *recorder) Flush() { _ = http.NewResponseController(r.ResponseWriter).Flush() }

@@ -6,11 +6,15 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -214,5 +218,26 @@ func TestWatch(t *testing.T) {
 		if typ, _ := next(); typ != step.want {
 			t.Errorf("%s, want %s", typ, step.want)
 		}
+	}
+}
+
+// A client that sends half a body is not waited for longer than a request may take.
+func TestHalfABody(t *testing.T) {
+	s := door(t, Config{RequestTimeout: time.Millisecond})
+	s.slack = 50 * time.Millisecond
+	srv := httptest.NewServer(s)
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nX-User: admin\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", configMaps)
+	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	// An answer or the end of the connection, but not silence.
+	if _, err := bufio.NewReader(conn).ReadByte(); err != nil && !errors.Is(err, io.EOF) {
+		t.Error(err)
 	}
 }

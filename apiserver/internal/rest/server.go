@@ -100,7 +100,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Health == nil {
 		cfg.Health = health.New(nil)
 	}
-	s := &Server{cfg: cfg, slots: make(chan struct{}, cfg.MaxInFlight), metrics: newMetrics(cfg.Registerer)}
+	s := &Server{cfg: cfg, slots: make(chan struct{}, cfg.MaxInFlight), slack: transferSlack, metrics: newMetrics(cfg.Registerer)}
 	s.discovery = discovery.New(cfg.Registry.Kinds(), s.serves, cfg.Address)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.streams = podstream.New(podstream.Config{Pod: s.pod, Open: cfg.Sessions})

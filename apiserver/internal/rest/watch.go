@@ -56,6 +56,7 @@ func (c *call) watch() error {
 	}
 	defer w.Close()
 	events := out.Events(c.kind, include)
+	defer events.Close()
 	for {
 		batch, err := w.Next(ctx)
 		if err != nil {

@@ -76,7 +76,7 @@ func checkStreams(kind string, s remote.Streams, noCommand bool) error {
 // doing says in an error what was being done.
 func (h *Handler) interact(w http.ResponseWriter, r *http.Request, pod *corev1.Pod, want remote.Streams, doing string, op *tunnelv1.ConnectResponse) error {
 	if !remote.Requested(r) {
-		return apierrors.NewBadRequest(remote.ErrNotUpgrade.Error())
+		return apierrors.NewBadRequest("Upgrade request required")
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()

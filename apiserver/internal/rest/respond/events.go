@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -29,6 +30,9 @@ const initialEventsEnd = "k8s.io/initial-events-end"
 // hand.
 const maxBuffered = 256 << 10
 
+// stuckAfter is how long a watcher may take to read what it was sent.
+const stuckAfter = time.Minute
+
 // Events writes a watch: one JSON document a line, or protobuf messages behind their length.
 type Events struct {
 	w       *Writer
@@ -49,6 +53,11 @@ func (w *Writer) Events(kind *schema.Kind, include Include) *Events {
 	e := &Events{w: w, kind: kind, include: include}
 	_ = http.NewResponseController(w.ResponseWriter).Flush()
 	return e
+}
+
+// Close takes the deadline of the last write off the connection, which the client may use again.
+func (e *Events) Close() {
+	_ = http.NewResponseController(e.w.ResponseWriter).SetWriteDeadline(time.Time{})
 }
 
 // Write sends events.
@@ -115,7 +124,7 @@ func (e *Events) object(typ string, it *pipeline.Item) (err error) {
 	e.open(typ)
 	switch view {
 	case media.Table:
-		e.buf, err = e.w.appendTable(e.buf, e.kind, []*pipeline.Item{it}, nil, e.include, !e.titled)
+		e.buf, err = e.w.appendRowTable(e.buf, e.kind, it, e.include, !e.titled)
 		e.titled = true
 	case media.Metadata:
 		e.buf, err = appendPartial(e.buf, it.Wire, partialVersion)
@@ -182,6 +191,9 @@ func (e *Events) send() error {
 	if len(e.buf) == 0 {
 		return nil
 	}
+	// A watcher that does not read is cut off: it must not keep its events in memory for ever. Where there is no
+	// connection to set a deadline on, there is none to wait for.
+	_ = http.NewResponseController(e.w.ResponseWriter).SetWriteDeadline(time.Now().Add(stuckAfter))
 	_, err := e.w.Write(e.buf)
 	if cap(e.buf) > 2*maxBuffered {
 		e.buf = nil // an exceptional event does not keep its memory for the life of the watch

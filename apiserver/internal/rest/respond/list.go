@@ -43,7 +43,7 @@ func (w *Writer) List(l *pipeline.List) error {
 	if w.Accept.View == media.Metadata {
 		item = func(dst []byte, it *pipeline.Item) ([]byte, error) { return appendPartial(dst, it.Wire, apiVersion) }
 	}
-	return w.array(head, l.Items, item)
+	return w.array(http.StatusOK, head, l.Items, item)
 }
 
 // listHead is a JSON list up to the opening bracket of its items.
@@ -67,9 +67,13 @@ const chunk = 64 << 10
 
 // array writes head, the items with commas between, and "]}". Plain JSON is streamed; the first chunk is complete
 // before the header is sent, so that what fails at once still fails with a Status.
-func (w *Writer) array(head []byte, items []*pipeline.Item, item func([]byte, *pipeline.Item) ([]byte, error)) error {
+func (w *Writer) array(code int, head []byte, items []*pipeline.Item, item func([]byte, *pipeline.Item) ([]byte, error)) error {
 	whole := w.Pretty || w.Accept.Format == media.YAML
-	buf := append(make([]byte, 0, chunk+chunk/4), head...)
+	size := 4 << 10
+	if len(items) > 4 {
+		size = chunk + chunk/4
+	}
+	buf := append(make([]byte, 0, size), head...)
 	started := false
 	var err error
 	for i, it := range items {
@@ -85,7 +89,7 @@ func (w *Writer) array(head []byte, items []*pipeline.Item, item func([]byte, *p
 		}
 		if !whole && len(buf) >= chunk {
 			if !started {
-				w.start(http.StatusOK, media.TypeJSON, -1)
+				w.start(code, media.TypeJSON, -1)
 				started = true
 			}
 			if _, err := w.Write(buf); err != nil {
@@ -96,7 +100,7 @@ func (w *Writer) array(head []byte, items []*pipeline.Item, item func([]byte, *p
 	}
 	buf = append(buf, ']', '}')
 	if !started {
-		return w.JSON(http.StatusOK, buf)
+		return w.JSON(code, buf)
 	}
 	return w.pieces(buf, newline)
 }

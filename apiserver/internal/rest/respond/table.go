@@ -23,45 +23,32 @@ const (
 
 // Table answers with the table of objects that kubectl prints; l is nil for a single object.
 func (w *Writer) Table(code int, kind *schema.Kind, items []*pipeline.Item, l *pipeline.List, include Include) error {
-	b, err := w.appendTable(make([]byte, 0, 512+len(items)*768), kind, items, l, include, true)
+	head, err := w.tableHead(make([]byte, 0, 1024), kind, items, l, true)
 	if err != nil {
 		return err
 	}
-	return w.JSON(code, b)
+	now, apiVersion := time.Now(), w.viewVersion()
+	return w.array(code, head, items, func(dst []byte, it *pipeline.Item) ([]byte, error) {
+		return appendRow(dst, it, include, apiVersion, now)
+	})
 }
 
-// appendTable writes a Table. The column definitions of a watch come with its first event only.
-func (w *Writer) appendTable(dst []byte, kind *schema.Kind, items []*pipeline.Item, l *pipeline.List, include Include, titled bool) ([]byte, error) {
-	apiVersion := "meta.k8s.io/" + w.Accept.ViewVersion
-	dst, err := w.tableHead(dst, apiVersion, items, l)
+// appendRowTable writes a table of one object, for a watch: the column definitions come with its first event only.
+func (w *Writer) appendRowTable(dst []byte, kind *schema.Kind, it *pipeline.Item, include Include, titled bool) ([]byte, error) {
+	dst, err := w.tableHead(dst, kind, []*pipeline.Item{it}, nil, titled)
 	if err != nil {
 		return dst, err
 	}
-	if titled {
-		columns, err := columnsOf(kind)
-		if err != nil {
-			return dst, err
-		}
-		dst = append(dst, columns...)
-	} else {
-		dst = append(dst, "null"...)
-	}
-	dst = append(dst, `,"rows":[`...)
-	now := time.Now()
-	for i, it := range items {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		if dst, err = appendRow(dst, it, include, apiVersion, now); err != nil {
-			return dst, err
-		}
-	}
-	return append(dst, "]}"...), nil
+	dst, err = appendRow(dst, it, include, w.viewVersion(), time.Now())
+	return append(dst, "]}"...), err
 }
 
-// tableHead writes a table up to the value of columnDefinitions. Its metadata is the list's, or the single object's
+// viewVersion is the apiVersion of tables and metadata.
+func (w *Writer) viewVersion() string { return "meta.k8s.io/" + w.Accept.ViewVersion }
+
+// tableHead writes a table up to the opening bracket of its rows. Its metadata is the list's, or the single object's
 // resource version.
-func (w *Writer) tableHead(dst []byte, apiVersion string, items []*pipeline.Item, l *pipeline.List) ([]byte, error) {
+func (w *Writer) tableHead(dst []byte, kind *schema.Kind, items []*pipeline.Item, l *pipeline.List, titled bool) ([]byte, error) {
 	if l == nil {
 		l = &pipeline.List{}
 		if len(items) == 1 {
@@ -73,11 +60,18 @@ func (w *Writer) tableHead(dst []byte, apiVersion string, items []*pipeline.Item
 	if err != nil {
 		return dst, err
 	}
-	dst = append(append(append(dst, `{"kind":"Table","apiVersion":"`...), apiVersion...), `","metadata":`...)
+	dst = append(append(append(dst, `{"kind":"Table","apiVersion":"`...), w.viewVersion()...), `","metadata":`...)
 	if dst, err = codec.For(meta.ProtoReflect().Descriptor()).AppendJSON(dst, wire, codec.EncodeOptions{}); err != nil {
 		return dst, err
 	}
-	return append(dst, `,"columnDefinitions":`...), nil
+	definitions := []byte("null")
+	if titled {
+		if definitions, err = columnsOf(kind); err != nil {
+			return dst, err
+		}
+	}
+	dst = append(append(dst, `,"columnDefinitions":`...), definitions...)
+	return append(dst, `,"rows":[`...), nil
 }
 
 func appendRow(dst []byte, it *pipeline.Item, include Include, apiVersion string, now time.Time) ([]byte, error) {
@@ -101,7 +95,7 @@ func appendRow(dst []byte, it *pipeline.Item, include Include, apiVersion string
 // appendBookmarkTable writes a bookmark as a table: one row without cells' meaning, whose object has the resource
 // version.
 func (w *Writer) appendBookmarkTable(dst, wire []byte, revision string) ([]byte, error) {
-	apiVersion := "meta.k8s.io/" + w.Accept.ViewVersion
+	apiVersion := w.viewVersion()
 	dst = append(append(append(dst, `{"kind":"Table","apiVersion":"`...), apiVersion...), `","metadata":{"resourceVersion":`...)
 	dst = append(strconv.AppendQuote(dst, revision), `},"columnDefinitions":null,"rows":[{"cells":[],"object":`...)
 	dst, err := codec.For(partialType).AppendJSON(dst, wire, codec.EncodeOptions{APIVersion: apiVersion, Kind: partialKind})

@@ -25,7 +25,7 @@ const (
 const streamTimeout = 30 * time.Second
 
 // ErrNotUpgrade reports a plain request where a stream was expected.
-var ErrNotUpgrade = errors.New("Upgrade request required")
+var ErrNotUpgrade = errors.New("an upgrade to SPDY or WebSocket is required")
 
 // Streams says what the user asked for.
 type Streams struct {
