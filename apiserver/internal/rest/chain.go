@@ -103,16 +103,15 @@ func (s *Server) bound(r *http.Request, info *request.Info) (context.Context, co
 const transferSlack = 30 * time.Second
 
 // deadlines bounds how long a client may take to send a body and to read the answer: one that stops in the middle must
-// not hold on to a slot. The returned function takes the bounds off the connection.
+// not hold on to a slot. The returned function takes the bound on writing off the connection.
 func (s *Server) deadlines(w http.ResponseWriter) func() {
 	c, end := http.NewResponseController(w), time.Now().Add(s.cfg.RequestTimeout+s.slack)
 	if c.SetReadDeadline(end) != nil || c.SetWriteDeadline(end) != nil {
 		return func() {} // not a network connection
 	}
-	return func() {
-		_ = c.SetReadDeadline(time.Time{})
-		_ = c.SetWriteDeadline(time.Time{})
-	}
+	// The one for reading stays: http.Server reads the rest of a body after the handler, and sets its own for the next
+	// request.
+	return func() { _ = c.SetWriteDeadline(time.Time{}) }
 }
 
 // recovered answers a panic with a Status where nothing has been sent yet.

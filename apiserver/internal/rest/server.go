@@ -70,6 +70,7 @@ type Server struct {
 	paths     []string
 
 	slots chan struct{} // one for each request in flight
+	slack time.Duration // see transferSlack
 
 	// ctx ends long-running requests when the server stops.
 	ctx  context.Context
