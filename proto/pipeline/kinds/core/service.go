@@ -35,8 +35,7 @@ func (s *Services) Run(ctx context.Context) {
 	tick := time.NewTicker(repairEvery)
 	defer tick.Stop()
 	for {
-		// A failure is the store's; the next round will do.
-		_ = s.claims.Repair(ctx)
+		s.claims.RepairOrLog(ctx)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -64,6 +64,13 @@ func (a *Allocator) Repair(ctx context.Context) error {
 	return nil
 }
 
+// RepairOrLog is Repair for those who try again later.
+func (a *Allocator) RepairOrLog(ctx context.Context) {
+	if err := a.Repair(ctx); err != nil && ctx.Err() == nil {
+		a.cfg.Logger.Warn("claims of addresses and ports cannot be repaired now", zap.Error(err))
+	}
+}
+
 func (a *Allocator) adopt(ctx context.Context, key string, o Owner) {
 	if err := a.take(ctx, key, o); err != nil {
 		a.cfg.Logger.Warn("Service has what another Service has claimed", zap.String("key", key),
