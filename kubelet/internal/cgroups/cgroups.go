@@ -66,6 +66,12 @@ func (m *Manager) EnsurePod(uid, qos string, limits runtime.Resources) error {
 			return err
 		}
 	}
+	if qos == podspec.BestEffort {
+		// All of them together weigh as little as possible against those that have asked for something.
+		if err := write(filepath.Join(mountPoint, "cpu", path.Dir(p)), "cpu.shares", "2"); err != nil {
+			return err
+		}
+	}
 	cpu, memory := filepath.Join(mountPoint, "cpu", p), filepath.Join(mountPoint, "memory", p)
 	if err := write(cpu, "cpu.shares", strconv.FormatUint(limits.CPUShares, 10)); err != nil {
 		return err
@@ -94,6 +100,11 @@ func (m *Manager) ensureUnified(p string, limits runtime.Resources) error {
 		}
 		dir = filepath.Join(dir, part)
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	if strings.HasSuffix(path.Dir(p), "/besteffort") {
+		if err := write(filepath.Dir(dir), "cpu.weight", "1"); err != nil {
 			return err
 		}
 	}

@@ -29,6 +29,7 @@ const (
 	imagePullBackOff    = "ImagePullBackOff"
 	errImageNeverPull   = "ErrImageNeverPull"
 	invalidImageName    = "InvalidImageName"
+	imageInspectError   = "ImageInspectError"
 	createConfigError   = "CreateContainerConfigError"
 	createError         = "CreateContainerError"
 	runError            = "RunContainerError"
@@ -40,14 +41,11 @@ const (
 )
 
 // startFailure says why a container could not be started.
-type startFailure struct {
-	reason string
-	err    error
-}
+type startFailure struct{ reason, message string }
 
-func (f *startFailure) Error() string { return f.err.Error() }
+func (f *startFailure) Error() string { return f.message }
 
-func fail(reason string, err error) *startFailure { return &startFailure{reason, err} }
+func fail(reason string, err error) *startFailure { return &startFailure{reason, err.Error()} }
 
 // startContainer begins the next attempt of a container.
 func (a *actor) startContainer(c *container) {
@@ -247,16 +245,16 @@ func (a *actor) ensureImage(ctx context.Context, pod *corev1.Pod, spec *corev1.C
 	image, err := a.Runtime.Image(ctx, ref)
 	switch {
 	case errors.Is(err, runtime.ErrInvalidImageName):
-		return image, fail(invalidImageName, fmt.Errorf("Failed to apply default image tag %q: %w", ref, err))
+		return image, &startFailure{invalidImageName, fmt.Sprintf("Failed to apply default image tag %q: %v", ref, err)}
 	case err != nil && !errors.Is(err, runtime.ErrNotFound):
-		return image, fail("ImageInspectError", fmt.Errorf("Failed to inspect image %q: %w", ref, err))
+		return image, &startFailure{imageInspectError, fmt.Sprintf("Failed to inspect image %q: %v", ref, err)}
 	}
 	present := err == nil
 	switch spec.ImagePullPolicy {
 	case "Never":
 		if !present {
 			a.Events.Record(pod, spec, "Warning", errImageNeverPull, "Container image %q is not present with pull policy of Never", ref)
-			return image, fail(errImageNeverPull, fmt.Errorf("Container image %q is not present with pull policy of Never", ref))
+			return image, &startFailure{errImageNeverPull, fmt.Sprintf("Container image %q is not present with pull policy of Never", ref)}
 		}
 	case "Always":
 		present = false

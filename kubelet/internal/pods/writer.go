@@ -70,6 +70,10 @@ func (w *statusWriter) flush(ctx context.Context) error {
 	}
 	ready := make(chan struct{})
 	w.waiters = append(w.waiters, ready)
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
 	w.mu.Unlock()
 	select {
 	case <-ready:
@@ -97,6 +101,9 @@ func (w *statusWriter) run(ctx context.Context) {
 			return
 		case <-w.wake:
 		}
+		if !w.settleDown(ctx) {
+			return
+		}
 		for failures := 0; ; {
 			err := w.write(ctx)
 			if err == nil {
@@ -116,6 +123,44 @@ func (w *statusWriter) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// calm is how long the small steps of a pod that is being started may wait to be written together: most pods run by
+// then, and one write tells it all.
+const calm = 250 * time.Millisecond
+
+// settleDown waits while all there is to tell is that the pod is on its way. It returns false when ctx ends.
+func (w *statusWriter) settleDown(ctx context.Context) bool {
+	timer := time.NewTimer(calm)
+	defer timer.Stop()
+	for w.onItsWay() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			return true
+		case <-w.wake:
+		}
+	}
+	return true
+}
+
+// onItsWay tells whether the wanted status is that of a pod that simply hasn't started yet.
+func (w *statusWriter) onItsWay() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.wanted == nil || len(w.waiters) > 0 || w.wanted.Phase != pending || w.base.Metadata.DeletionTimestamp != nil {
+		return false
+	}
+	for _, list := range [][]*corev1.ContainerStatus{w.wanted.InitContainerStatuses, w.wanted.ContainerStatuses} {
+		for _, c := range list {
+			waiting := c.State.GetWaiting()
+			if waiting == nil || waiting.Reason != containerCreating && waiting.Reason != podInitializing {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // write writes the newest status until it is what the server has.
