@@ -91,6 +91,14 @@ func (r *Report) notes() []string {
 	return out
 }
 
+// closing says what the figures of Kubernetes are worth, where there are some.
+func (r *Report) closing() string {
+	if len(r.Rows) == 0 {
+		return ""
+	}
+	return "\n" + elsewhere + "\n"
+}
+
 // Text writes the report for a terminal.
 func (r *Report) Text(w io.Writer) error {
 	var b strings.Builder
@@ -118,7 +126,7 @@ func (r *Report) Text(w io.Writer) error {
 	aligned("API server with embedded etcd", r.server())
 	section("Notes", r.notes())
 	section("Bare TLS", r.Floors)
-	fmt.Fprintf(&b, "\n%s\n", elsewhere)
+	b.WriteString(r.closing())
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -148,7 +156,7 @@ func (r *Report) Markdown(w io.Writer) error {
 	grid("API server with embedded etcd", r.server())
 	list("Notes", r.notes())
 	list("Bare TLS", r.Floors)
-	fmt.Fprintf(&b, "\n%s\n", elsewhere)
+	b.WriteString(r.closing())
 	_, err := io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
 	return err
 }
