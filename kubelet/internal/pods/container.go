@@ -54,9 +54,6 @@ type container struct {
 	// hooked is set when the postStart hook is done, startup when the startup probe succeeded, ready is the readiness
 	// probe's verdict.
 	hooked, startup, ready bool
-	// killed is why the kubelet stopped it, for the event of its restart.
-	killed string
-	image  runtime.Image
 }
 
 func newContainer(spec *corev1.Container, k kind) *container {
