@@ -55,8 +55,8 @@ func NewConflict(group, plural, name string, err error) *StatusError {
 // NewPreconditionFailed is the conflict of a write whose precondition does not hold. what is "UID" or
 // "ResourceVersion".
 func NewPreconditionFailed(group, plural, name, what, want, have string) *StatusError {
-	return NewConflict(group, plural, name, fmt.Errorf(
-		"Precondition failed: %s in precondition: %s, %s in object meta: %s", what, want, what, have)) //nolint:staticcheck // Kubernetes' wording
+	message := fmt.Sprintf("Precondition failed: %s in precondition: %s, %s in object meta: %s", what, want, what, have)
+	return NewConflict(group, plural, name, errors.New(message))
 }
 
 // NewApplyConflict says which fields of a server-side apply belong to other managers.

@@ -142,7 +142,6 @@ func (r *request) create(ctx context.Context, obj Object, manage func(Object) (O
 
 func (r *request) createOnce(ctx context.Context, obj Object, manage func(Object) (Object, error)) (*Item, error) {
 	k, hooks := r.res.kind, &r.res.hooks
-	meta := obj.GetMetadata()
 	if k.HasStatus() {
 		clearField(obj, "status")
 	}
@@ -161,7 +160,7 @@ func (r *request) createOnce(ctx context.Context, obj Object, manage func(Object
 	if err != nil {
 		return nil, err
 	}
-	meta = obj.GetMetadata()
+	meta := obj.GetMetadata()
 	if errs := k.Validate(obj, nil); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(k.Group, k.Kind, meta.GetName(), schema.Causes(errs))
 	}

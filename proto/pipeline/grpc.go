@@ -113,13 +113,14 @@ func (d *door) options(ctx context.Context, o *resourcev1.WriteOptions) *resourc
 // agent is the first word of the caller's user agent: "keelson-scheduler".
 func agent(ctx context.Context) string {
 	md, _ := grpcmeta.FromIncomingContext(ctx)
-	for _, ua := range md.Get("user-agent") {
-		if end := strings.IndexAny(ua, "/ "); end >= 0 {
-			ua = ua[:end]
-		}
-		return ua
+	agents := md.Get("user-agent")
+	if len(agents) == 0 {
+		return ""
 	}
-	return ""
+	if end := strings.IndexAny(agents[0], "/ "); end >= 0 {
+		return agents[0][:end]
+	}
+	return agents[0]
 }
 
 // written turns the outcome of a write into what the client wants to see of it.

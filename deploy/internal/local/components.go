@@ -98,6 +98,8 @@ func (c *Config) startControlPlane() error {
 		"controller-manager": {"--cluster-cidr", clusterCIDR},
 	} {
 		args := append(c.connection(filepath.Join(pki, "ca.crt"), filepath.Join(pki, component)), extra...)
+		// There is one of each here: none has to wait for the lease of one that was killed.
+		args = append(args, "--leader-elect=false")
 		if _, err := c.ensure(command{component: component, argv: c.argv(component, args...)}); err != nil {
 			return err
 		}

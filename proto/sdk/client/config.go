@@ -127,7 +127,6 @@ func dialOptions() []grpc.DialOption {
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: KeepaliveTime, Timeout: KeepaliveTimeout, PermitWithoutStream: true,
 		}),
-		grpc.WithSharedWriteBuffer(true),
 		grpc.WithReadBufferSize(64 << 10),
 		grpc.WithWriteBufferSize(64 << 10),
 		grpc.WithInitialWindowSize(windowBytes),

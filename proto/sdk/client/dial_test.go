@@ -183,7 +183,7 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 	s.kill()
 	write(t, caFile, "CERTIFICATE", ca2.cert.Raw)
 	ca2.issue(dir, "client", "other")
-	s = ca2.serve(s.address, "s4")
+	ca2.serve(s.address, "s4")
 	if got := who(t, c); got != "other@s4" {
 		t.Errorf("with a new authority: %s", got)
 	}
