@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,7 @@ type actor struct {
 	log    *zap.Logger
 	starts chan struct{}
 	uid    string
+	logDir string
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -82,7 +84,7 @@ type stopping struct {
 func newActor(cfg *Config, parent context.Context, pod *corev1.Pod, adopted []runtime.Container, starts chan struct{}) *actor {
 	m := pod.Metadata
 	a := &actor{
-		Config: cfg, uid: m.Uid, starts: starts,
+		Config: cfg, uid: m.Uid, starts: starts, logDir: filepath.Join(cfg.LogDir, m.Namespace+"_"+m.Name+"_"+m.Uid),
 		log: cfg.Logger.With(zap.String("pod", m.Namespace+"/"+m.Name), zap.String("uid", m.Uid)),
 		box: make(chan func(), 16), wake: make(chan struct{}, 1), done: make(chan struct{}), pod: pod,
 	}

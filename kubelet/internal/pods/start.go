@@ -394,10 +394,7 @@ func (a *actor) messageFile(name string, attempt int32) string {
 	return filepath.Join("containers", name, strconv.Itoa(int(attempt)))
 }
 
-func (a *actor) podLogDir() string {
-	m := a.pod.Metadata
-	return filepath.Join(a.LogDir, m.Namespace+"_"+m.Name+"_"+m.Uid)
-}
+func (a *actor) podLogDir() string { return a.logDir }
 
 func (a *actor) logPath(name string, attempt int32) string {
 	return filepath.Join(a.podLogDir(), name, strconv.Itoa(int(attempt))+".log")

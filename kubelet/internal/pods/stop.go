@@ -96,14 +96,14 @@ func (a *actor) stepRemove(now time.Time, next *time.Time) {
 		return
 	}
 	if a.deletion.due(now, next) {
-		status := a.buildStatus()
+		status, pod := a.buildStatus(), a.pod
 		a.start(&a.deletion, func(ctx context.Context) error {
 			// What happened is told before the object that tells it is gone.
 			a.status.offer(status)
 			if err := a.status.flush(ctx); err != nil {
 				return err
 			}
-			if err := a.API.Delete(ctx, a.pod); err != nil && !a.API.IsNotFound(err) && !a.API.IsConflict(err) {
+			if err := a.API.Delete(ctx, pod); err != nil && !a.API.IsNotFound(err) && !a.API.IsConflict(err) {
 				return err
 			}
 			return nil
