@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -25,6 +26,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"golang.org/x/sys/unix"
+
+	"github.com/keelson/keelson/kubelet/internal/cgroups"
 )
 
 // inside marks the process that runs in the new namespaces.
@@ -58,7 +61,18 @@ func rerun() int {
 	}
 	cmd := exec.Command(self, os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), inside+"=1")
+	// The tests' cgroups outlive their PID namespace, so they are removed from here.
+	name := strconv.Itoa(os.Getpid())
+	cmd.Env = append(os.Environ(), inside+"="+name)
+	defer func() {
+		groups, err := cgroups.New(cgroupRoot(name))
+		if err == nil {
+			err = groups.RemoveAll()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "the tests' cgroups are left:", err)
+		}
+	}()
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID, Pdeathsig: unix.SIGKILL,
 	}
@@ -85,7 +99,9 @@ type Node struct {
 const Image = "keelson-test:v1"
 
 // CgroupRoot is where tests put their cgroups.
-var CgroupRoot = fmt.Sprintf("/keelson-test-%d", os.Getppid())
+var CgroupRoot = cgroupRoot(os.Getenv(inside))
+
+func cgroupRoot(name string) string { return "/keelson-test-" + name }
 
 var (
 	shared     *Node
