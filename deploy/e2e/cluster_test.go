@@ -181,8 +181,10 @@ func apply(t *testing.T, manifest string) {
 // namespace makes a namespace for a test and removes it afterwards.
 func namespace(t *testing.T) string {
 	t.Helper()
-	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
+	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-", ".", "-").Replace(t.Name()))
 	kubectl(t, "create", "namespace", name)
+	// Pods are refused until their service account is there.
+	kubectl(t, "-n", name, "wait", "--for=create", "serviceaccount/default", "--timeout=60s")
 	t.Cleanup(func() { _, _ = try("delete", "namespace", name, "--wait=false") })
 	return name
 }

@@ -81,6 +81,10 @@ func TestKubeletCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		_, _ = try("-n", ns, "delete", "pod", "--all", "--force", "--grace-period=0")
+		_, _ = try("delete", "node", "other", "another")
+	})
 	apply(t, fmt.Sprintf(`
 apiVersion: v1
 kind: Node
@@ -110,10 +114,6 @@ kind: Pod
 metadata: {name: theirs, namespace: %[1]s}
 spec: {nodeName: another, containers: [{name: c, image: "none:v1", envFrom: [{secretRef: {name: theirs}}]}]}
 `, ns))
-	t.Cleanup(func() {
-		_, _ = try("-n", ns, "delete", "pod", "--all", "--force", "--grace-period=0")
-		_, _ = try("delete", "node", "other", "another")
-	})
 	kubelet := newHTTPClient(t, &pair)
 	if got := kubelet.do(t, "GET", "/api/v1/namespaces/"+ns+"/secrets/mine", "", ""); got.code != 200 {
 		t.Errorf("the secret of the node's own pod: %d %s", got.code, got.body)

@@ -118,3 +118,22 @@ func short(text string) string {
 func kubectlStdin(stdin string, args ...string) (string, error) {
 	return tryWith(filepath.Join(shared.bin, "kubectl"), stdin, args...)
 }
+
+// fetch gets a page over plain HTTP.
+func fetch(t *testing.T, url string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
