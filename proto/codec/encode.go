@@ -38,6 +38,7 @@ var errTooLong = errors.New("JSON exceeds the limit on its size")
 // encoder is the state of one AppendJSON.
 type encoder struct {
 	entries []mapEntry // stack of the maps being written
+	joined  []byte     // pieces of a root field that came apart
 	limit   int        // len(dst) may not exceed it
 	omit    bool       // managed fields
 	careful bool       // messages are normalised first
@@ -54,7 +55,7 @@ func (t *Type) AppendJSON(dst, wire []byte, o EncodeOptions) ([]byte, error) {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = defaultMaxBytes
 	}
-	*e = encoder{limit: len(dst) + o.MaxBytes, omit: o.OmitManagedFields, entries: e.entries[:0], budget: 1<<20 + 16*len(wire)}
+	*e = encoder{limit: len(dst) + o.MaxBytes, omit: o.OmitManagedFields, entries: e.entries[:0], joined: e.joined[:0], budget: 1<<20 + 16*len(wire)}
 	out, err := e.root(dst, t, wire, o)
 	if err == errRepeated {
 		e.careful, e.entries = true, e.entries[:0]
@@ -65,6 +66,9 @@ func (t *Type) AppendJSON(dst, wire []byte, o EncodeOptions) ([]byte, error) {
 	}
 	if cap(e.entries) > 1024 {
 		e.entries = nil
+	}
+	if cap(e.joined) > 64<<10 {
+		e.joined = nil
 	}
 	clear(e.entries[:cap(e.entries)]) // the pool must not keep wire alive
 	if err != nil {
@@ -187,7 +191,7 @@ func (e *encoder) walk(dst []byte, t *Type, w []byte, seen *fieldSet, depth int)
 				}
 				var tail []byte
 				if depth == 0 {
-					if tail, err = laterPieces(w, to, num); err != nil {
+					if tail, err = e.laterPieces(w, to, num); err != nil {
 						return dst, err
 					}
 				}
@@ -261,9 +265,11 @@ func (f *field) elementType() protowire.Type {
 	return protowire.BytesType
 }
 
-// laterPieces joins the later occurrences of a message field of the root: nil where there are none.
-func laterPieces(w []byte, i int, num uint64) ([]byte, error) {
+// laterPieces joins the later occurrences of a message field of the root: nil where there are none. The result is valid
+// until the next call.
+func (e *encoder) laterPieces(w []byte, i int, num uint64) ([]byte, error) {
 	var tail []byte
+	joined := false
 	for i < len(w) {
 		n, typ, next := nextTag(w, i)
 		if next < 0 {
@@ -274,10 +280,15 @@ func laterPieces(w []byte, i int, num uint64) ([]byte, error) {
 			if to < 0 {
 				return nil, errMalformed
 			}
-			if tail == nil {
+			switch {
+			case len(tail) == 0:
 				tail = w[from:to:to]
-			} else {
-				tail = append(tail, w[from:to]...)
+			case !joined:
+				e.joined = append(append(e.joined[:0], tail...), w[from:to]...)
+				tail, joined = e.joined, true
+			default:
+				e.joined = append(e.joined, w[from:to]...)
+				tail = e.joined
 			}
 			i = to
 			continue
