@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/keelson/keelson/proto/pipeline/store"
 )
@@ -210,7 +213,9 @@ func (s *Store) translate(err error) error {
 		return store.ErrCompacted
 	case errors.Is(err, rpctypes.ErrFutureRev):
 		return store.ErrFutureRevision
-	case errors.Is(err, rpctypes.ErrRequestTooLarge):
+	case errors.Is(err, rpctypes.ErrRequestTooLarge),
+		// gRPC refuses what is far too large before etcd sees it.
+		status.Code(err) == codes.ResourceExhausted && strings.Contains(err.Error(), "larger than max"):
 		return store.ErrTooLarge
 	case s.ctx != nil && s.ctx.Err() != nil:
 		return store.ErrClosed
