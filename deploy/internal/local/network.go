@@ -33,6 +33,20 @@ func ensureBridge() (netlink.Link, error) {
 	return link, netlink.LinkSetUp(link)
 }
 
+// ensureServiceRoute lets the machine itself send to Services where it has no default route: the packet must have some way to
+// take before the rules translate it.
+func ensureServiceRoute(bridge netlink.Link) error {
+	p := netip.MustParsePrefix(serviceCIDR)
+	err := netlink.RouteReplace(&netlink.Route{
+		LinkIndex: bridge.Attrs().Index, Src: hostAddress.Addr().AsSlice(),
+		Dst: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), 32)},
+	})
+	if err != nil {
+		return fmt.Errorf("route to the Services: %w", err)
+	}
+	return nil
+}
+
 func ensureAddress(link netlink.Link, p netip.Prefix) error {
 	err := netlink.AddrReplace(link, &netlink.Addr{IPNet: &net.IPNet{
 		IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen()),

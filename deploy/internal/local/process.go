@@ -66,14 +66,26 @@ func (c *Config) ensure(cmd command) (bool, error) {
 func (c *Config) track(cmd command, exited chan struct{}) {
 	startedMu.Lock()
 	defer startedMu.Unlock()
-	started = append(started, startedProcess{cmd: cmd, exited: exited})
+	startedDaemons = append(startedDaemons, startedProcess{cmd: cmd, exited: exited})
+}
+
+// startedNow tells whether this run of the program started the daemon.
+func (c *Config) startedNow(scope, component string) bool {
+	startedMu.Lock()
+	defer startedMu.Unlock()
+	for _, s := range startedDaemons {
+		if s.cmd.scope == scope && s.cmd.component == component {
+			return true
+		}
+	}
+	return false
 }
 
 // firstDead returns the name and log of a started process that has ended.
 func (c *Config) firstDead() error {
 	startedMu.Lock()
 	defer startedMu.Unlock()
-	for _, s := range started {
+	for _, s := range startedDaemons {
 		select {
 		case <-s.exited:
 			log := c.logFile(s.cmd.scope, s.cmd.component)

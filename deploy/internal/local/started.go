@@ -9,6 +9,6 @@ type startedProcess struct {
 }
 
 var (
-	startedMu sync.Mutex
-	started   []startedProcess
+	startedMu      sync.Mutex
+	startedDaemons []startedProcess
 )

@@ -27,6 +27,11 @@ func (c *Config) Up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Nodes == 1 {
+		if err := ensureServiceRoute(bridge); err != nil {
+			return err
+		}
+	}
 	etcd := c.Etcd
 	if c.EtcdMembers > 0 {
 		c.say("starting etcd (%d members)", c.EtcdMembers)
@@ -71,7 +76,7 @@ func (c *Config) Up(ctx context.Context) error {
 	if err := c.forgetOtherNodes(ctx, conn); err != nil {
 		return err
 	}
-	if err := c.waitNodes(ctx, conn); err != nil {
+	if err := c.waitNodes(ctx, conn, begin); err != nil {
 		return err
 	}
 	c.say("every node is Ready after %.1f s", time.Since(begin).Seconds())

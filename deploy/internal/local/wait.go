@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/keelson/keelson/proto/apierrors"
+	coordinationv1 "github.com/keelson/keelson/proto/gen/keelson/coordination/v1"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	"github.com/keelson/keelson/proto/sdk/client"
 )
@@ -63,8 +64,9 @@ func forgetPods(ctx context.Context, conn *client.Conn, node string) error {
 	return nil
 }
 
-// waitNodes waits until each node has said that it is Ready with this start's kubelet.
-func (c *Config) waitNodes(ctx context.Context, conn *client.Conn) error {
+// waitNodes waits until each node is Ready and its kubelet, where this run started it, has renewed its lease since begin:
+// a condition outlives the kubelet that wrote it.
+func (c *Config) waitNodes(ctx context.Context, conn *client.Conn, begin time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	nodes := client.For[*corev1.Node](conn)
@@ -82,7 +84,8 @@ func (c *Config) waitNodes(ctx context.Context, conn *client.Conn) error {
 		}
 		ready := map[string]bool{}
 		for _, item := range items {
-			ready[item.GetMetadata().GetName()] = isReady(item)
+			name := item.GetMetadata().GetName()
+			ready[name] = isReady(item) && (!c.startedNow(name, "kubelet") || c.renewed(ctx, conn, name, begin))
 		}
 		waiting = waiting[:0]
 		for _, n := range c.nodes() {
@@ -99,6 +102,16 @@ func (c *Config) waitNodes(ctx context.Context, conn *client.Conn) error {
 		return last
 	}
 	return fmt.Errorf("not Ready in time: %s (logs: %s)", strings.Join(waiting, ", "), filepath.Join(c.Dir, "logs"))
+}
+
+// renewed tells whether a node's lease was renewed since the given time.
+func (c *Config) renewed(ctx context.Context, conn *client.Conn, node string, since time.Time) bool {
+	lease, err := client.For[*coordinationv1.Lease](conn).Get(ctx, "kube-node-lease", node)
+	if err != nil {
+		return false
+	}
+	at := lease.GetSpec().GetRenewTime()
+	return !time.Unix(at.GetSeconds(), int64(at.GetNanos())).Before(since.Truncate(time.Microsecond))
 }
 
 func isReady(n *corev1.Node) bool {

@@ -141,6 +141,9 @@ func (n *Network) ensureBridge() error {
 	return setSysctls(n.cfg.Bridge)
 }
 
+// maxMTU is the most that a bridge takes; loopback has one more.
+const maxMTU = 65535
+
 // defaultMTU is that of the link with the default route, else Ethernet's.
 func defaultMTU() int {
 	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
@@ -150,7 +153,7 @@ func defaultMTU() int {
 	for _, r := range routes {
 		if r.Dst == nil || r.Dst.IP.IsUnspecified() {
 			if link, err := netlink.LinkByIndex(r.LinkIndex); err == nil && link.Attrs().MTU > 0 {
-				return link.Attrs().MTU
+				return min(link.Attrs().MTU, maxMTU)
 			}
 		}
 	}
