@@ -223,7 +223,8 @@ func TestKubectlPods(t *testing.T) {
 		k.refuses(t, "exec talker -- sh -c exit~3", "exit code 3")
 
 		t.Run("terminal", func(t *testing.T) {
-			line := fmt.Sprintf("%s -n %s exec -it talker -- sh -c 'tty && stty size && echo read $(head -n1)'", k.path, k.namespace)
+			// The size of the terminal follows the start of the command, in Kubernetes too: it is waited for.
+			line := fmt.Sprintf("%s -n %s exec -it talker -- sh -c 'tty && until stty size 2>/dev/null | grep 77; do :; done && echo read $(head -n1)'", k.path, k.namespace)
 			pty := exec.Command("script", "-qec", "stty rows 31 cols 77; "+line, "/dev/null")
 			pty.Env = environment("TERM=xterm")
 			pty.Stdin = strings.NewReader("typed\n")
