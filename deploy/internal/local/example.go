@@ -78,7 +78,7 @@ func (c *Config) fetch(ctx context.Context, url string) (string, error) {
 	var body string
 	var last error
 	n := c.node(1)
-	get := c.getHere
+	get := Get
 	if n.Namespace != "" {
 		get = func(ctx context.Context, url string) (string, error) { return c.getInside(ctx, n, url) }
 	}
@@ -91,9 +91,6 @@ func (c *Config) fetch(ctx context.Context, url string) (string, error) {
 	}
 	return body, nil
 }
-
-// getHere fetches from the machine's own network, with the cluster's DNS.
-func (c *Config) getHere(ctx context.Context, url string) (string, error) { return Get(ctx, url) }
 
 // getInside fetches from a node's network namespace, by this program's own `get` command.
 func (c *Config) getInside(ctx context.Context, n node, url string) (string, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/keelson/keelson/proto/apierrors"
 	coordinationv1 "github.com/keelson/keelson/proto/gen/keelson/coordination/v1"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	"github.com/keelson/keelson/proto/sdk/apitime"
 	"github.com/keelson/keelson/proto/sdk/client"
 )
 
@@ -110,8 +111,7 @@ func (c *Config) renewed(ctx context.Context, conn *client.Conn, node string, si
 	if err != nil {
 		return false
 	}
-	at := lease.GetSpec().GetRenewTime()
-	return !time.Unix(at.GetSeconds(), int64(at.GetNanos())).Before(since.Truncate(time.Microsecond))
+	return !apitime.GoMicro(lease.GetSpec().GetRenewTime()).Before(since.Truncate(time.Microsecond))
 }
 
 func isReady(n *corev1.Node) bool {

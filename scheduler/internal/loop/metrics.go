@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	"github.com/keelson/keelson/proto/sdk/apitime"
 	"github.com/keelson/keelson/scheduler/internal/queue"
 )
 
@@ -47,8 +48,7 @@ func (m *Metrics) decision(begin time.Time, placed bool) {
 }
 
 func (m *Metrics) bound(pod *corev1.Pod) {
-	created := time.Unix(pod.GetMetadata().GetCreationTimestamp().GetSeconds(), 0)
-	m.e2e.Observe(time.Since(created).Seconds())
+	m.e2e.Observe(time.Since(apitime.Go(pod.GetMetadata().GetCreationTimestamp())).Seconds())
 }
 
 // observe exports the queue's lengths.

@@ -41,8 +41,8 @@ type Item struct {
 	helps    framework.Event
 	place    place
 	index    int
-	// missed are the events that happened while the pod was being decided.
-	missed framework.Event
+	// popped is the number of events before the last Pop.
+	popped int64
 }
 
 type place uint8
@@ -61,6 +61,10 @@ type Queue struct {
 	items  map[string]*Item // by UID
 	active ordered
 	later  ordered // back-off and parked, by ready
+	// events counts what happened; last is the number of the latest event of each sort. Together they tell what a pod
+	// missed while it was being decided, without a look at every pod at every event.
+	events int64
+	last   map[framework.Event]int64
 }
 
 // New returns an empty queue.
@@ -68,6 +72,7 @@ func New() *Queue {
 	return &Queue{
 		wake:   make(chan struct{}, 1),
 		items:  map[string]*Item{},
+		last:   map[framework.Event]int64{},
 		active: ordered{less: moreUrgent},
 		later:  ordered{less: func(a, b *Item) bool { return a.ready.Before(b.ready) }},
 	}
@@ -116,7 +121,7 @@ func (q *Queue) Pop(ctx context.Context) (*Item, error) {
 		if q.active.Len() > 0 {
 			it := q.active.items[0]
 			q.detach(it)
-			it.place, it.missed, it.tried = deciding, 0, time.Now()
+			it.place, it.popped, it.tried = deciding, q.events, time.Now()
 			it.attempts++
 			q.mu.Unlock()
 			return it, nil
@@ -165,9 +170,11 @@ func (q *Queue) Park(it *Item, helps framework.Event) {
 		return
 	}
 	it.helps = helps
-	if it.missed&helps != 0 {
-		q.move(it, backoff)
-		return
+	for e, number := range q.last {
+		if e&helps != 0 && number > it.popped {
+			q.move(it, backoff)
+			return
+		}
 	}
 	q.move(it, parked)
 }
@@ -190,13 +197,16 @@ func (q *Queue) current(it *Item) bool {
 func (q *Queue) Happened(e framework.Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, it := range q.items {
-		switch {
-		case it.place == deciding:
-			it.missed |= e
-		case it.place == parked && it.helps&e != 0:
-			q.move(it, backoff)
+	q.events++
+	q.last[e] = q.events
+	var helped []*Item
+	for _, it := range q.later.items {
+		if it.place == parked && it.helps&e != 0 {
+			helped = append(helped, it)
 		}
+	}
+	for _, it := range helped {
+		q.move(it, backoff)
 	}
 }
 
