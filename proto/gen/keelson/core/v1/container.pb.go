@@ -2878,7 +2878,7 @@ var File_keelson_core_v1_container_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkeelson/core/v1/container.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1ckeelson/core/v1/volume.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a keelson/options/v1/options.proto\"\xe8\r\n" +
+	"\x1fkeelson/core/v1/container.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1ckeelson/core/v1/volume.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a keelson/options/v1/options.proto\"\xc2\r\n" +
 	"\tContainer\x12)\n" +
 	"\x04name\x18\x01 \x01(\tB\x15\xaa\xd4\x18\x11\x10\x01\x18\x01 \x01b\tdns-labelR\x04name\x12\x1c\n" +
 	"\x05image\x18\x02 \x01(\tB\x06\xaa\xd4\x18\x02 \x01R\x05image\x12&\n" +
@@ -2890,8 +2890,8 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\x05ports\x18\x06 \x03(\v2\x1e.keelson.core.v1.ContainerPortB:\xaa\xd4\x186r\x03mapz\rcontainerPortz\bprotocol\x8a\x01\x05merge\x92\x01\rcontainerPortR\x05ports\x12F\n" +
 	"\aenvFrom\x18\x13 \x03(\v2\x1e.keelson.core.v1.EnvFromSourceB\f\xaa\xd4\x18\br\x06atomicR\aenvFrom\x12I\n" +
 	"\x03env\x18\a \x03(\v2\x17.keelson.core.v1.EnvVarB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x03env\x12K\n" +
-	"\tresources\x18\b \x01(\v2%.keelson.core.v1.ResourceRequirementsB\x06\xaa\xd4\x18\x02\x10\x01R\tresources\x12~\n" +
-	"\fresizePolicy\x18\x17 \x03(\v2&.keelson.core.v1.ContainerResizePolicyB2\xaa\xd4\x18.r\x06atomic\xaa\x01#containers are not resized in placeR\fresizePolicy\x12)\n" +
+	"\tresources\x18\b \x01(\v2%.keelson.core.v1.ResourceRequirementsB\x06\xaa\xd4\x18\x02\x10\x01R\tresources\x12X\n" +
+	"\fresizePolicy\x18\x17 \x03(\v2&.keelson.core.v1.ContainerResizePolicyB\f\xaa\xd4\x18\br\x06atomicR\fresizePolicy\x12)\n" +
 	"\rrestartPolicy\x18\x18 \x01(\tH\x00R\rrestartPolicy\x88\x01\x01\x12\x89\x01\n" +
 	"\x12restartPolicyRules\x18\x19 \x03(\v2%.keelson.core.v1.ContainerRestartRuleB2\xaa\xd4\x18.r\x06atomic\xaa\x01#restarts follow restartPolicy aloneR\x12restartPolicyRules\x12j\n" +
 	"\fvolumeMounts\x18\t \x03(\v2\x1c.keelson.core.v1.VolumeMountB(\xaa\xd4\x18$r\x03mapz\tmountPath\x8a\x01\x05merge\x92\x01\tmountPathR\fvolumeMounts\x12\x8c\x01\n" +
@@ -3120,7 +3120,7 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\x11_localhostProfile\"\xb5\x01\n" +
 	"\x12EphemeralContainer\x12m\n" +
 	"\x18ephemeralContainerCommon\x18\x01 \x01(\v2).keelson.core.v1.EphemeralContainerCommonB\x06\xaa\xd4\x18\x02\b\x01R\x18ephemeralContainerCommon\x120\n" +
-	"\x13targetContainerName\x18\x02 \x01(\tR\x13targetContainerName\"\xf7\r\n" +
+	"\x13targetContainerName\x18\x02 \x01(\tR\x13targetContainerName\"\xd1\r\n" +
 	"\x18EphemeralContainerCommon\x12)\n" +
 	"\x04name\x18\x01 \x01(\tB\x15\xaa\xd4\x18\x11\x10\x01\x18\x01 \x01b\tdns-labelR\x04name\x12\x1c\n" +
 	"\x05image\x18\x02 \x01(\tB\x06\xaa\xd4\x18\x02 \x01R\x05image\x12&\n" +
@@ -3132,8 +3132,8 @@ const file_keelson_core_v1_container_proto_rawDesc = "" +
 	"\x05ports\x18\x06 \x03(\v2\x1e.keelson.core.v1.ContainerPortB:\xaa\xd4\x186r\x03mapz\rcontainerPortz\bprotocol\x8a\x01\x05merge\x92\x01\rcontainerPortR\x05ports\x12F\n" +
 	"\aenvFrom\x18\x13 \x03(\v2\x1e.keelson.core.v1.EnvFromSourceB\f\xaa\xd4\x18\br\x06atomicR\aenvFrom\x12I\n" +
 	"\x03env\x18\a \x03(\v2\x17.keelson.core.v1.EnvVarB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x03env\x12K\n" +
-	"\tresources\x18\b \x01(\v2%.keelson.core.v1.ResourceRequirementsB\x06\xaa\xd4\x18\x02\x10\x01R\tresources\x12~\n" +
-	"\fresizePolicy\x18\x17 \x03(\v2&.keelson.core.v1.ContainerResizePolicyB2\xaa\xd4\x18.r\x06atomic\xaa\x01#containers are not resized in placeR\fresizePolicy\x12)\n" +
+	"\tresources\x18\b \x01(\v2%.keelson.core.v1.ResourceRequirementsB\x06\xaa\xd4\x18\x02\x10\x01R\tresources\x12X\n" +
+	"\fresizePolicy\x18\x17 \x03(\v2&.keelson.core.v1.ContainerResizePolicyB\f\xaa\xd4\x18\br\x06atomicR\fresizePolicy\x12)\n" +
 	"\rrestartPolicy\x18\x18 \x01(\tH\x00R\rrestartPolicy\x88\x01\x01\x12\x89\x01\n" +
 	"\x12restartPolicyRules\x18\x19 \x03(\v2%.keelson.core.v1.ContainerRestartRuleB2\xaa\xd4\x18.r\x06atomic\xaa\x01#restarts follow restartPolicy aloneR\x12restartPolicyRules\x12j\n" +
 	"\fvolumeMounts\x18\t \x03(\v2\x1c.keelson.core.v1.VolumeMountB(\xaa\xd4\x18$r\x03mapz\tmountPath\x8a\x01\x05merge\x92\x01\tmountPathR\fvolumeMounts\x12\x8c\x01\n" +

@@ -1407,13 +1407,14 @@ var File_keelson_core_v1_node_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_node_proto_rawDesc = "" +
 	"\n" +
-	"\x1akeelson/core/v1/node.proto\x12\x0fkeelson.core.v1\x1a\x1ekeelson/core/v1/affinity.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xe3\x04\n" +
+	"\x1akeelson/core/v1/node.proto\x12\x0fkeelson.core.v1\x1a\x1ekeelson/core/v1/affinity.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xaa\x05\n" +
 	"\x04Node\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x125\n" +
 	"\x04spec\x18\x02 \x01(\v2\x19.keelson.core.v1.NodeSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12;\n" +
-	"\x06status\x18\x03 \x01(\v2\x1b.keelson.core.v1.NodeStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xa5\x03\xaa\xd4\x18\xa0\x03\n" +
+	"\x06status\x18\x03 \x01(\v2\x1b.keelson.core.v1.NodeStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xec\x03\xaa\xd4\x18\xe7\x03\n" +
 	"\x05nodes\x1a\x02no(\x012\b\n" +
-	"\x06status:\x10\n" +
+	"\x06status2E\n" +
+	"\x05proxy\x12\x18core/v1.NodeProxyOptions\x1a\x06create\x1a\x06delete\x1a\x03get\x1a\x05patch\x1a\x06update:\x10\n" +
 	"\x06Status\x12\x06string:\x0f\n" +
 	"\x05Roles\x12\x06string:*\n" +
 	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:2\n" +

@@ -3254,11 +3254,11 @@ var File_keelson_core_v1_pod_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_pod_proto_rawDesc = "" +
 	"\n" +
-	"\x19keelson/core/v1/pod.proto\x12\x0fkeelson.core.v1\x1a\x1ekeelson/core/v1/affinity.proto\x1a\x1fkeelson/core/v1/container.proto\x1a-keelson/core/v1/persistent_volume_claim.proto\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1ckeelson/core/v1/volume.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xdc\x06\n" +
+	"\x19keelson/core/v1/pod.proto\x12\x0fkeelson.core.v1\x1a\x1ekeelson/core/v1/affinity.proto\x1a\x1fkeelson/core/v1/container.proto\x1a-keelson/core/v1/persistent_volume_claim.proto\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1ckeelson/core/v1/volume.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x85\b\n" +
 	"\x03Pod\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x124\n" +
 	"\x04spec\x18\x02 \x01(\v2\x18.keelson.core.v1.PodSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12:\n" +
-	"\x06status\x18\x03 \x01(\v2\x1a.keelson.core.v1.PodStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xa1\x05\xaa\xd4\x18\x9c\x05\n" +
+	"\x06status\x18\x03 \x01(\v2\x1a.keelson.core.v1.PodStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xca\x06\xaa\xd4\x18\xc5\x06\n" +
 	"\x04pods\x1a\x02po\"\x03all2\b\n" +
 	"\x06status2\x17\n" +
 	"\x03log\x12\vcore/v1.Pod\x1a\x03get2+\n" +
@@ -3266,7 +3266,10 @@ const file_keelson_core_v1_pod_proto_rawDesc = "" +
 	"\x06attach\x12\x18core/v1.PodAttachOptions\x1a\x06create\x1a\x03get29\n" +
 	"\vportforward\x12\x1dcore/v1.PodPortForwardOptions\x1a\x06create\x1a\x03get2\"\n" +
 	"\abinding\x12\x0fcore/v1.Binding\x1a\x06create2&\n" +
-	"\beviction\x12\x12policy/v1.Eviction\x1a\x06create:\x0f\n" +
+	"\beviction\x12\x12policy/v1.Eviction\x1a\x06create2D\n" +
+	"\x05proxy\x12\x17core/v1.PodProxyOptions\x1a\x06create\x1a\x06delete\x1a\x03get\x1a\x05patch\x1a\x06update26\n" +
+	"\x13ephemeralcontainers\x12\vcore/v1.Pod\x1a\x03get\x1a\x05patch\x1a\x06update2)\n" +
+	"\x06resize\x12\vcore/v1.Pod\x1a\x03get\x1a\x05patch\x1a\x06update:\x0f\n" +
 	"\x05Ready\x12\x06string:\x10\n" +
 	"\x06Status\x12\x06string:\x12\n" +
 	"\bRestarts\x12\x06string:*\n" +

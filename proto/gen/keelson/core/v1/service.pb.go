@@ -833,13 +833,14 @@ var File_keelson_core_v1_service_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dkeelson/core/v1/service.proto\x12\x0fkeelson.core.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xd5\x03\n" +
+	"\x1dkeelson/core/v1/service.proto\x12\x0fkeelson.core.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9f\x04\n" +
 	"\aService\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x128\n" +
 	"\x04spec\x18\x02 \x01(\v2\x1c.keelson.core.v1.ServiceSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12>\n" +
-	"\x06status\x18\x03 \x01(\v2\x1e.keelson.core.v1.ServiceStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\x8e\x02\xaa\xd4\x18\x89\x02\n" +
+	"\x06status\x18\x03 \x01(\v2\x1e.keelson.core.v1.ServiceStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xd8\x02\xaa\xd4\x18\xd3\x02\n" +
 	"\bservices\x1a\x03svc\"\x03all2\b\n" +
-	"\x06status:\x1a\n" +
+	"\x06status2H\n" +
+	"\x05proxy\x12\x1bcore/v1.ServiceProxyOptions\x1a\x06create\x1a\x06delete\x1a\x03get\x1a\x05patch\x1a\x06update:\x1a\n" +
 	"\x04Type\x12\x06string2\n" +
 	".spec.type:\x14\n" +
 	"\n" +

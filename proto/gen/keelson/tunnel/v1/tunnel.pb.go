@@ -136,6 +136,8 @@ type ConnectResponse struct {
 	//	*ConnectResponse_Attach
 	//	*ConnectResponse_PortForward
 	//	*ConnectResponse_Stats
+	//	*ConnectResponse_Dial
+	//	*ConnectResponse_Node
 	Operation     isConnectResponse_Operation `protobuf_oneof:"operation"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -230,6 +232,24 @@ func (x *ConnectResponse) GetStats() *StatsOptions {
 	return nil
 }
 
+func (x *ConnectResponse) GetDial() *DialOptions {
+	if x != nil {
+		if x, ok := x.Operation.(*ConnectResponse_Dial); ok {
+			return x.Dial
+		}
+	}
+	return nil
+}
+
+func (x *ConnectResponse) GetNode() *NodeOptions {
+	if x != nil {
+		if x, ok := x.Operation.(*ConnectResponse_Node); ok {
+			return x.Node
+		}
+	}
+	return nil
+}
+
 type isConnectResponse_Operation interface {
 	isConnectResponse_Operation()
 }
@@ -254,6 +274,14 @@ type ConnectResponse_Stats struct {
 	Stats *StatsOptions `protobuf:"bytes,6,opt,name=stats,proto3,oneof"`
 }
 
+type ConnectResponse_Dial struct {
+	Dial *DialOptions `protobuf:"bytes,7,opt,name=dial,proto3,oneof"`
+}
+
+type ConnectResponse_Node struct {
+	Node *NodeOptions `protobuf:"bytes,8,opt,name=node,proto3,oneof"`
+}
+
 func (*ConnectResponse_Log) isConnectResponse_Operation() {}
 
 func (*ConnectResponse_Exec) isConnectResponse_Operation() {}
@@ -263,6 +291,10 @@ func (*ConnectResponse_Attach) isConnectResponse_Operation() {}
 func (*ConnectResponse_PortForward) isConnectResponse_Operation() {}
 
 func (*ConnectResponse_Stats) isConnectResponse_Operation() {}
+
+func (*ConnectResponse_Dial) isConnectResponse_Operation() {}
+
+func (*ConnectResponse_Node) isConnectResponse_Operation() {}
 
 // Container addresses one container of a pod on the node.
 type Container struct {
@@ -647,6 +679,98 @@ func (x *PortForwardOptions) GetPort() int32 {
 	return 0
 }
 
+// DialOptions connects to a TCP port of a pod's own address, or where no pod is named of the node's. Unlike a
+// port-forward it does not reach what listens on loopback only.
+type DialOptions struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Container *Container             `protobuf:"bytes,1,opt,name=container,proto3" json:"container,omitempty"`
+	// One session a connection.
+	Port          int32 `protobuf:"varint,2,opt,name=port,proto3" json:"port,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DialOptions) Reset() {
+	*x = DialOptions{}
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DialOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DialOptions) ProtoMessage() {}
+
+func (x *DialOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DialOptions.ProtoReflect.Descriptor instead.
+func (*DialOptions) Descriptor() ([]byte, []int) {
+	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DialOptions) GetContainer() *Container {
+	if x != nil {
+		return x.Container
+	}
+	return nil
+}
+
+func (x *DialOptions) GetPort() int32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+// NodeOptions connects to the kubelet's own HTTP handlers: the bytes of the session are those of a connection.
+type NodeOptions struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeOptions) Reset() {
+	*x = NodeOptions{}
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeOptions) ProtoMessage() {}
+
+func (x *NodeOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeOptions.ProtoReflect.Descriptor instead.
+func (*NodeOptions) Descriptor() ([]byte, []int) {
+	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{8}
+}
+
 type StatsOptions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MaxAge        *durationpb.Duration   `protobuf:"bytes,1,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
@@ -656,7 +780,7 @@ type StatsOptions struct {
 
 func (x *StatsOptions) Reset() {
 	*x = StatsOptions{}
-	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[7]
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -668,7 +792,7 @@ func (x *StatsOptions) String() string {
 func (*StatsOptions) ProtoMessage() {}
 
 func (x *StatsOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[7]
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -681,7 +805,7 @@ func (x *StatsOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsOptions.ProtoReflect.Descriptor instead.
 func (*StatsOptions) Descriptor() ([]byte, []int) {
-	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{7}
+	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StatsOptions) GetMaxAge() *durationpb.Duration {
@@ -703,7 +827,7 @@ type Data struct {
 
 func (x *Data) Reset() {
 	*x = Data{}
-	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[8]
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -715,7 +839,7 @@ func (x *Data) String() string {
 func (*Data) ProtoMessage() {}
 
 func (x *Data) ProtoReflect() protoreflect.Message {
-	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[8]
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -728,7 +852,7 @@ func (x *Data) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Data.ProtoReflect.Descriptor instead.
 func (*Data) Descriptor() ([]byte, []int) {
-	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{8}
+	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Data) GetChannel() Channel {
@@ -762,7 +886,7 @@ type Resize struct {
 
 func (x *Resize) Reset() {
 	*x = Resize{}
-	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[9]
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -774,7 +898,7 @@ func (x *Resize) String() string {
 func (*Resize) ProtoMessage() {}
 
 func (x *Resize) ProtoReflect() protoreflect.Message {
-	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[9]
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -787,7 +911,7 @@ func (x *Resize) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resize.ProtoReflect.Descriptor instead.
 func (*Resize) Descriptor() ([]byte, []int) {
-	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{9}
+	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Resize) GetWidth() uint32 {
@@ -819,7 +943,7 @@ type Exit struct {
 
 func (x *Exit) Reset() {
 	*x = Exit{}
-	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[10]
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +955,7 @@ func (x *Exit) String() string {
 func (*Exit) ProtoMessage() {}
 
 func (x *Exit) ProtoReflect() protoreflect.Message {
-	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[10]
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +968,7 @@ func (x *Exit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exit.ProtoReflect.Descriptor instead.
 func (*Exit) Descriptor() ([]byte, []int) {
-	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{10}
+	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Exit) GetCode() int32 {
@@ -883,7 +1007,7 @@ type SessionRequest struct {
 
 func (x *SessionRequest) Reset() {
 	*x = SessionRequest{}
-	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[11]
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +1019,7 @@ func (x *SessionRequest) String() string {
 func (*SessionRequest) ProtoMessage() {}
 
 func (x *SessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[11]
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1032,7 @@ func (x *SessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionRequest.ProtoReflect.Descriptor instead.
 func (*SessionRequest) Descriptor() ([]byte, []int) {
-	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{11}
+	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SessionRequest) GetFrame() isSessionRequest_Frame {
@@ -977,7 +1101,7 @@ type Accept struct {
 
 func (x *Accept) Reset() {
 	*x = Accept{}
-	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[12]
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -989,7 +1113,7 @@ func (x *Accept) String() string {
 func (*Accept) ProtoMessage() {}
 
 func (x *Accept) ProtoReflect() protoreflect.Message {
-	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[12]
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1002,7 +1126,7 @@ func (x *Accept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accept.ProtoReflect.Descriptor instead.
 func (*Accept) Descriptor() ([]byte, []int) {
-	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{12}
+	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Accept) GetSessionId() string {
@@ -1033,7 +1157,7 @@ type SessionResponse struct {
 
 func (x *SessionResponse) Reset() {
 	*x = SessionResponse{}
-	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[13]
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1045,7 +1169,7 @@ func (x *SessionResponse) String() string {
 func (*SessionResponse) ProtoMessage() {}
 
 func (x *SessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[13]
+	mi := &file_keelson_tunnel_v1_tunnel_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1058,7 +1182,7 @@ func (x *SessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionResponse.ProtoReflect.Descriptor instead.
 func (*SessionResponse) Descriptor() ([]byte, []int) {
-	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{13}
+	return file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SessionResponse) GetFrame() isSessionResponse_Frame {
@@ -1108,7 +1232,7 @@ const file_keelson_tunnel_v1_tunnel_proto_rawDesc = "" +
 	"\n" +
 	"\x1ekeelson/tunnel/v1/tunnel.proto\x12\x11keelson.tunnel.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"-\n" +
 	"\x0eConnectRequest\x12\x1b\n" +
-	"\tnode_name\x18\x01 \x01(\tR\bnodeName\"\xe7\x02\n" +
+	"\tnode_name\x18\x01 \x01(\tR\bnodeName\"\xd3\x03\n" +
 	"\x0fConnectResponse\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x121\n" +
@@ -1116,7 +1240,9 @@ const file_keelson_tunnel_v1_tunnel_proto_rawDesc = "" +
 	"\x04exec\x18\x03 \x01(\v2\x1e.keelson.tunnel.v1.ExecOptionsH\x00R\x04exec\x12:\n" +
 	"\x06attach\x18\x04 \x01(\v2 .keelson.tunnel.v1.AttachOptionsH\x00R\x06attach\x12J\n" +
 	"\fport_forward\x18\x05 \x01(\v2%.keelson.tunnel.v1.PortForwardOptionsH\x00R\vportForward\x127\n" +
-	"\x05stats\x18\x06 \x01(\v2\x1f.keelson.tunnel.v1.StatsOptionsH\x00R\x05statsB\v\n" +
+	"\x05stats\x18\x06 \x01(\v2\x1f.keelson.tunnel.v1.StatsOptionsH\x00R\x05stats\x124\n" +
+	"\x04dial\x18\a \x01(\v2\x1e.keelson.tunnel.v1.DialOptionsH\x00R\x04dial\x124\n" +
+	"\x04node\x18\b \x01(\v2\x1e.keelson.tunnel.v1.NodeOptionsH\x00R\x04nodeB\v\n" +
 	"\toperation\"\x8b\x01\n" +
 	"\tContainer\x12#\n" +
 	"\rpod_namespace\x18\x01 \x01(\tR\fpodNamespace\x12\x19\n" +
@@ -1154,7 +1280,11 @@ const file_keelson_tunnel_v1_tunnel_proto_rawDesc = "" +
 	"\x03tty\x18\x05 \x01(\bR\x03tty\"d\n" +
 	"\x12PortForwardOptions\x12:\n" +
 	"\tcontainer\x18\x01 \x01(\v2\x1c.keelson.tunnel.v1.ContainerR\tcontainer\x12\x12\n" +
-	"\x04port\x18\x02 \x01(\x05R\x04port\"B\n" +
+	"\x04port\x18\x02 \x01(\x05R\x04port\"]\n" +
+	"\vDialOptions\x12:\n" +
+	"\tcontainer\x18\x01 \x01(\v2\x1c.keelson.tunnel.v1.ContainerR\tcontainer\x12\x12\n" +
+	"\x04port\x18\x02 \x01(\x05R\x04port\"\r\n" +
+	"\vNodeOptions\"B\n" +
 	"\fStatsOptions\x122\n" +
 	"\amax_age\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\"h\n" +
 	"\x04Data\x124\n" +
@@ -1204,7 +1334,7 @@ func file_keelson_tunnel_v1_tunnel_proto_rawDescGZIP() []byte {
 }
 
 var file_keelson_tunnel_v1_tunnel_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_keelson_tunnel_v1_tunnel_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_keelson_tunnel_v1_tunnel_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_keelson_tunnel_v1_tunnel_proto_goTypes = []any{
 	(Channel)(0),                  // 0: keelson.tunnel.v1.Channel
 	(*ConnectRequest)(nil),        // 1: keelson.tunnel.v1.ConnectRequest
@@ -1214,43 +1344,48 @@ var file_keelson_tunnel_v1_tunnel_proto_goTypes = []any{
 	(*ExecOptions)(nil),           // 5: keelson.tunnel.v1.ExecOptions
 	(*AttachOptions)(nil),         // 6: keelson.tunnel.v1.AttachOptions
 	(*PortForwardOptions)(nil),    // 7: keelson.tunnel.v1.PortForwardOptions
-	(*StatsOptions)(nil),          // 8: keelson.tunnel.v1.StatsOptions
-	(*Data)(nil),                  // 9: keelson.tunnel.v1.Data
-	(*Resize)(nil),                // 10: keelson.tunnel.v1.Resize
-	(*Exit)(nil),                  // 11: keelson.tunnel.v1.Exit
-	(*SessionRequest)(nil),        // 12: keelson.tunnel.v1.SessionRequest
-	(*Accept)(nil),                // 13: keelson.tunnel.v1.Accept
-	(*SessionResponse)(nil),       // 14: keelson.tunnel.v1.SessionResponse
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 16: google.protobuf.Duration
+	(*DialOptions)(nil),           // 8: keelson.tunnel.v1.DialOptions
+	(*NodeOptions)(nil),           // 9: keelson.tunnel.v1.NodeOptions
+	(*StatsOptions)(nil),          // 10: keelson.tunnel.v1.StatsOptions
+	(*Data)(nil),                  // 11: keelson.tunnel.v1.Data
+	(*Resize)(nil),                // 12: keelson.tunnel.v1.Resize
+	(*Exit)(nil),                  // 13: keelson.tunnel.v1.Exit
+	(*SessionRequest)(nil),        // 14: keelson.tunnel.v1.SessionRequest
+	(*Accept)(nil),                // 15: keelson.tunnel.v1.Accept
+	(*SessionResponse)(nil),       // 16: keelson.tunnel.v1.SessionResponse
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 18: google.protobuf.Duration
 }
 var file_keelson_tunnel_v1_tunnel_proto_depIdxs = []int32{
 	4,  // 0: keelson.tunnel.v1.ConnectResponse.log:type_name -> keelson.tunnel.v1.LogOptions
 	5,  // 1: keelson.tunnel.v1.ConnectResponse.exec:type_name -> keelson.tunnel.v1.ExecOptions
 	6,  // 2: keelson.tunnel.v1.ConnectResponse.attach:type_name -> keelson.tunnel.v1.AttachOptions
 	7,  // 3: keelson.tunnel.v1.ConnectResponse.port_forward:type_name -> keelson.tunnel.v1.PortForwardOptions
-	8,  // 4: keelson.tunnel.v1.ConnectResponse.stats:type_name -> keelson.tunnel.v1.StatsOptions
-	3,  // 5: keelson.tunnel.v1.LogOptions.container:type_name -> keelson.tunnel.v1.Container
-	15, // 6: keelson.tunnel.v1.LogOptions.since:type_name -> google.protobuf.Timestamp
-	3,  // 7: keelson.tunnel.v1.ExecOptions.container:type_name -> keelson.tunnel.v1.Container
-	3,  // 8: keelson.tunnel.v1.AttachOptions.container:type_name -> keelson.tunnel.v1.Container
-	3,  // 9: keelson.tunnel.v1.PortForwardOptions.container:type_name -> keelson.tunnel.v1.Container
-	16, // 10: keelson.tunnel.v1.StatsOptions.max_age:type_name -> google.protobuf.Duration
-	0,  // 11: keelson.tunnel.v1.Data.channel:type_name -> keelson.tunnel.v1.Channel
-	13, // 12: keelson.tunnel.v1.SessionRequest.accept:type_name -> keelson.tunnel.v1.Accept
-	9,  // 13: keelson.tunnel.v1.SessionRequest.data:type_name -> keelson.tunnel.v1.Data
-	11, // 14: keelson.tunnel.v1.SessionRequest.exit:type_name -> keelson.tunnel.v1.Exit
-	9,  // 15: keelson.tunnel.v1.SessionResponse.data:type_name -> keelson.tunnel.v1.Data
-	10, // 16: keelson.tunnel.v1.SessionResponse.resize:type_name -> keelson.tunnel.v1.Resize
-	1,  // 17: keelson.tunnel.v1.TunnelService.Connect:input_type -> keelson.tunnel.v1.ConnectRequest
-	12, // 18: keelson.tunnel.v1.TunnelService.Session:input_type -> keelson.tunnel.v1.SessionRequest
-	2,  // 19: keelson.tunnel.v1.TunnelService.Connect:output_type -> keelson.tunnel.v1.ConnectResponse
-	14, // 20: keelson.tunnel.v1.TunnelService.Session:output_type -> keelson.tunnel.v1.SessionResponse
-	19, // [19:21] is the sub-list for method output_type
-	17, // [17:19] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	10, // 4: keelson.tunnel.v1.ConnectResponse.stats:type_name -> keelson.tunnel.v1.StatsOptions
+	8,  // 5: keelson.tunnel.v1.ConnectResponse.dial:type_name -> keelson.tunnel.v1.DialOptions
+	9,  // 6: keelson.tunnel.v1.ConnectResponse.node:type_name -> keelson.tunnel.v1.NodeOptions
+	3,  // 7: keelson.tunnel.v1.LogOptions.container:type_name -> keelson.tunnel.v1.Container
+	17, // 8: keelson.tunnel.v1.LogOptions.since:type_name -> google.protobuf.Timestamp
+	3,  // 9: keelson.tunnel.v1.ExecOptions.container:type_name -> keelson.tunnel.v1.Container
+	3,  // 10: keelson.tunnel.v1.AttachOptions.container:type_name -> keelson.tunnel.v1.Container
+	3,  // 11: keelson.tunnel.v1.PortForwardOptions.container:type_name -> keelson.tunnel.v1.Container
+	3,  // 12: keelson.tunnel.v1.DialOptions.container:type_name -> keelson.tunnel.v1.Container
+	18, // 13: keelson.tunnel.v1.StatsOptions.max_age:type_name -> google.protobuf.Duration
+	0,  // 14: keelson.tunnel.v1.Data.channel:type_name -> keelson.tunnel.v1.Channel
+	15, // 15: keelson.tunnel.v1.SessionRequest.accept:type_name -> keelson.tunnel.v1.Accept
+	11, // 16: keelson.tunnel.v1.SessionRequest.data:type_name -> keelson.tunnel.v1.Data
+	13, // 17: keelson.tunnel.v1.SessionRequest.exit:type_name -> keelson.tunnel.v1.Exit
+	11, // 18: keelson.tunnel.v1.SessionResponse.data:type_name -> keelson.tunnel.v1.Data
+	12, // 19: keelson.tunnel.v1.SessionResponse.resize:type_name -> keelson.tunnel.v1.Resize
+	1,  // 20: keelson.tunnel.v1.TunnelService.Connect:input_type -> keelson.tunnel.v1.ConnectRequest
+	14, // 21: keelson.tunnel.v1.TunnelService.Session:input_type -> keelson.tunnel.v1.SessionRequest
+	2,  // 22: keelson.tunnel.v1.TunnelService.Connect:output_type -> keelson.tunnel.v1.ConnectResponse
+	16, // 23: keelson.tunnel.v1.TunnelService.Session:output_type -> keelson.tunnel.v1.SessionResponse
+	22, // [22:24] is the sub-list for method output_type
+	20, // [20:22] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_keelson_tunnel_v1_tunnel_proto_init() }
@@ -1264,14 +1399,16 @@ func file_keelson_tunnel_v1_tunnel_proto_init() {
 		(*ConnectResponse_Attach)(nil),
 		(*ConnectResponse_PortForward)(nil),
 		(*ConnectResponse_Stats)(nil),
+		(*ConnectResponse_Dial)(nil),
+		(*ConnectResponse_Node)(nil),
 	}
 	file_keelson_tunnel_v1_tunnel_proto_msgTypes[3].OneofWrappers = []any{}
-	file_keelson_tunnel_v1_tunnel_proto_msgTypes[11].OneofWrappers = []any{
+	file_keelson_tunnel_v1_tunnel_proto_msgTypes[13].OneofWrappers = []any{
 		(*SessionRequest_Accept)(nil),
 		(*SessionRequest_Data)(nil),
 		(*SessionRequest_Exit)(nil),
 	}
-	file_keelson_tunnel_v1_tunnel_proto_msgTypes[13].OneofWrappers = []any{
+	file_keelson_tunnel_v1_tunnel_proto_msgTypes[15].OneofWrappers = []any{
 		(*SessionResponse_Data)(nil),
 		(*SessionResponse_Resize)(nil),
 	}
@@ -1281,7 +1418,7 @@ func file_keelson_tunnel_v1_tunnel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keelson_tunnel_v1_tunnel_proto_rawDesc), len(file_keelson_tunnel_v1_tunnel_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
