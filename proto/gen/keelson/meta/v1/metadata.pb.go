@@ -178,6 +178,62 @@ func (x *WatchEvent) GetObject() *RawExtension {
 	return nil
 }
 
+// CustomObject is an object of a kind that a CustomResourceDefinition defines. No version of its own is on the wire: the
+// address of the request says which kind and version it is. In JSON the members of body stand beside metadata.
+type CustomObject struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The object's metadata.
+	Metadata *ObjectMeta `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// JSON object of everything but apiVersion, kind and metadata.
+	Body          []byte `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CustomObject) Reset() {
+	*x = CustomObject{}
+	mi := &file_keelson_meta_v1_metadata_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CustomObject) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CustomObject) ProtoMessage() {}
+
+func (x *CustomObject) ProtoReflect() protoreflect.Message {
+	mi := &file_keelson_meta_v1_metadata_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CustomObject.ProtoReflect.Descriptor instead.
+func (*CustomObject) Descriptor() ([]byte, []int) {
+	return file_keelson_meta_v1_metadata_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *CustomObject) GetMetadata() *ObjectMeta {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *CustomObject) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
 var File_keelson_meta_v1_metadata_proto protoreflect.FileDescriptor
 
 const file_keelson_meta_v1_metadata_proto_rawDesc = "" +
@@ -191,7 +247,10 @@ const file_keelson_meta_v1_metadata_proto_rawDesc = "" +
 	"\n" +
 	"WatchEvent\x12\x1c\n" +
 	"\x04type\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04type\x12?\n" +
-	"\x06object\x18\x02 \x01(\v2\x1d.keelson.meta.v1.RawExtensionB\b\xaa\xd4\x18\x04\x10\x02\x18\x01R\x06objectB\xbf\x01\n" +
+	"\x06object\x18\x02 \x01(\v2\x1d.keelson.meta.v1.RawExtensionB\b\xaa\xd4\x18\x04\x10\x02\x18\x01R\x06object\"k\n" +
+	"\fCustomObject\x12?\n" +
+	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12\x1a\n" +
+	"\x04body\x18\x02 \x01(\fB\x06\xaa\xd4\x18\x02\b\x01R\x04bodyB\xbf\x01\n" +
 	"\x13com.keelson.meta.v1B\rMetadataProtoP\x01Z;github.com/keelson/keelson/proto/gen/keelson/meta/v1;metav1\xa2\x02\x03KMX\xaa\x02\x0fKeelson.Meta.V1\xca\x02\x0fKeelson\\Meta\\V1\xe2\x02\x1bKeelson\\Meta\\V1\\GPBMetadata\xea\x02\x11Keelson::Meta::V1b\x06proto3"
 
 var (
@@ -206,25 +265,27 @@ func file_keelson_meta_v1_metadata_proto_rawDescGZIP() []byte {
 	return file_keelson_meta_v1_metadata_proto_rawDescData
 }
 
-var file_keelson_meta_v1_metadata_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_keelson_meta_v1_metadata_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_keelson_meta_v1_metadata_proto_goTypes = []any{
 	(*PartialObjectMetadata)(nil),     // 0: keelson.meta.v1.PartialObjectMetadata
 	(*PartialObjectMetadataList)(nil), // 1: keelson.meta.v1.PartialObjectMetadataList
 	(*WatchEvent)(nil),                // 2: keelson.meta.v1.WatchEvent
-	(*ObjectMeta)(nil),                // 3: keelson.meta.v1.ObjectMeta
-	(*ListMeta)(nil),                  // 4: keelson.meta.v1.ListMeta
-	(*RawExtension)(nil),              // 5: keelson.meta.v1.RawExtension
+	(*CustomObject)(nil),              // 3: keelson.meta.v1.CustomObject
+	(*ObjectMeta)(nil),                // 4: keelson.meta.v1.ObjectMeta
+	(*ListMeta)(nil),                  // 5: keelson.meta.v1.ListMeta
+	(*RawExtension)(nil),              // 6: keelson.meta.v1.RawExtension
 }
 var file_keelson_meta_v1_metadata_proto_depIdxs = []int32{
-	3, // 0: keelson.meta.v1.PartialObjectMetadata.metadata:type_name -> keelson.meta.v1.ObjectMeta
-	4, // 1: keelson.meta.v1.PartialObjectMetadataList.metadata:type_name -> keelson.meta.v1.ListMeta
+	4, // 0: keelson.meta.v1.PartialObjectMetadata.metadata:type_name -> keelson.meta.v1.ObjectMeta
+	5, // 1: keelson.meta.v1.PartialObjectMetadataList.metadata:type_name -> keelson.meta.v1.ListMeta
 	0, // 2: keelson.meta.v1.PartialObjectMetadataList.items:type_name -> keelson.meta.v1.PartialObjectMetadata
-	5, // 3: keelson.meta.v1.WatchEvent.object:type_name -> keelson.meta.v1.RawExtension
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	6, // 3: keelson.meta.v1.WatchEvent.object:type_name -> keelson.meta.v1.RawExtension
+	4, // 4: keelson.meta.v1.CustomObject.metadata:type_name -> keelson.meta.v1.ObjectMeta
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_keelson_meta_v1_metadata_proto_init() }
@@ -240,7 +301,7 @@ func file_keelson_meta_v1_metadata_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keelson_meta_v1_metadata_proto_rawDesc), len(file_keelson_meta_v1_metadata_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -535,7 +535,8 @@ func (x *Column) GetPath() string {
 // Field describes one field to the schema engine.
 type Field struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The sub-message's fields are written in the parent's JSON object (Go's ",inline").
+	// The sub-message's fields are written in the parent's JSON object (Go's ",inline"). Of bytes: they are a JSON object
+	// whose members are, and which takes up all members that the parent's other fields do not.
 	Inline bool `protobuf:"varint,1,opt,name=inline,proto3" json:"inline,omitempty"`
 	// What is written in JSON when the field is not set.
 	Emit Emit `protobuf:"varint,2,opt,name=emit,proto3,enum=keelson.options.v1.Emit" json:"emit,omitempty"`
