@@ -548,11 +548,11 @@ var File_keelson_apps_v1_daemon_set_proto protoreflect.FileDescriptor
 
 const file_keelson_apps_v1_daemon_set_proto_rawDesc = "" +
 	"\n" +
-	" keelson/apps/v1/daemon_set.proto\x12\x0fkeelson.apps.v1\x1a\x19keelson/core/v1/pod.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa3\x05\n" +
+	" keelson/apps/v1/daemon_set.proto\x12\x0fkeelson.apps.v1\x1a\x19keelson/core/v1/pod.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa5\x05\n" +
 	"\tDaemonSet\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12<\n" +
 	"\x04spec\x18\x02 \x01(\v2\x1e.keelson.apps.v1.DaemonSetSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12@\n" +
-	"\x06status\x18\x03 \x01(\v2 .keelson.apps.v1.DaemonSetStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xd4\x03\xaa\xd4\x18\xcf\x03\n" +
+	"\x06status\x18\x03 \x01(\v2 .keelson.apps.v1.DaemonSetStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xd6\x03\xaa\xd4\x18\xd1\x03\n" +
 	"\n" +
 	"daemonsets\x1a\x02ds\"\x03all2\b\n" +
 	"\x06status:2\n" +
@@ -567,7 +567,7 @@ const file_keelson_apps_v1_daemon_set_proto_rawDesc = "" +
 	"\n" +
 	"Containers\x12\x06string(\x01:\x12\n" +
 	"\x06Images\x12\x06string(\x01:$\n" +
-	"\bSelector\x12\x06string(\x012\x0e.spec.selectorh\x01\"\x8b\x03\n" +
+	"\bSelector\x12\x06string(\x012\x0e.spec.selector`\x01h\x01\"\x8b\x03\n" +
 	"\rDaemonSetSpec\x12H\n" +
 	"\bselector\x18\x01 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\f\xaa\xd4\x18\b\x10\x02\x18\x01 \x01h\x01R\bselector\x12F\n" +
 	"\btemplate\x18\x02 \x01(\v2 .keelson.core.v1.PodTemplateSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\btemplate\x12X\n" +

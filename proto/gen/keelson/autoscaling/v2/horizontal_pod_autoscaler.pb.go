@@ -1627,16 +1627,22 @@ var File_keelson_autoscaling_v2_horizontal_pod_autoscaler_proto protoreflect.Fil
 
 const file_keelson_autoscaling_v2_horizontal_pod_autoscaler_proto_rawDesc = "" +
 	"\n" +
-	"6keelson/autoscaling/v2/horizontal_pod_autoscaler.proto\x12\x16keelson.autoscaling.v2\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xb8\x02\n" +
+	"6keelson/autoscaling/v2/horizontal_pod_autoscaler.proto\x12\x16keelson.autoscaling.v2\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xcc\x03\n" +
 	"\x17HorizontalPodAutoscaler\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12Q\n" +
 	"\x04spec\x18\x02 \x01(\v23.keelson.autoscaling.v2.HorizontalPodAutoscalerSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12U\n" +
-	"\x06status\x18\x03 \x01(\v25.keelson.autoscaling.v2.HorizontalPodAutoscalerStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:2\xaa\xd4\x18.\n" +
+	"\x06status\x18\x03 \x01(\v25.keelson.autoscaling.v2.HorizontalPodAutoscalerStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xc5\x01\xaa\xd4\x18\xc0\x01\n" +
 	"\x18horizontalpodautoscalers\x1a\x03hpa\"\x03all2\b\n" +
-	"\x06status\"\x8c\x03\n" +
+	"\x06status:\x13\n" +
+	"\tReference\x12\x06string:\x11\n" +
+	"\aTargets\x12\x06string:\x11\n" +
+	"\aMinPods\x12\x06string:\x11\n" +
+	"\aMaxPods\x12\x06string:\x12\n" +
+	"\bReplicas\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\x95\x03\n" +
 	"\x1bHorizontalPodAutoscalerSpec\x12e\n" +
-	"\x0escaleTargetRef\x18\x01 \x01(\v23.keelson.autoscaling.v2.CrossVersionObjectReferenceB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x0escaleTargetRef\x12%\n" +
-	"\vminReplicas\x18\x02 \x01(\x05H\x00R\vminReplicas\x88\x01\x01\x12.\n" +
+	"\x0escaleTargetRef\x18\x01 \x01(\v23.keelson.autoscaling.v2.CrossVersionObjectReferenceB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x0escaleTargetRef\x12.\n" +
+	"\vminReplicas\x18\x02 \x01(\x05B\a\xaa\xd4\x18\x03*\x011H\x00R\vminReplicas\x88\x01\x01\x12.\n" +
 	"\vmaxReplicas\x18\x03 \x01(\x05B\f\xaa\xd4\x18\b\x10\x01\x18\x01 \x018\x01R\vmaxReplicas\x12J\n" +
 	"\ametrics\x18\x04 \x03(\v2\".keelson.autoscaling.v2.MetricSpecB\f\xaa\xd4\x18\br\x06atomicR\ametrics\x12S\n" +
 	"\bbehavior\x18\x05 \x01(\v27.keelson.autoscaling.v2.HorizontalPodAutoscalerBehaviorR\bbehaviorB\x0e\n" +

@@ -970,13 +970,23 @@ var File_keelson_batch_v1_cron_job_proto protoreflect.FileDescriptor
 
 const file_keelson_batch_v1_cron_job_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkeelson/batch/v1/cron_job.proto\x12\x10keelson.batch.v1\x1a\x19keelson/core/v1/pod.proto\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\x1a*keelson/scheduling/v1alpha3/workload.proto\"\xed\x01\n" +
+	"\x1fkeelson/batch/v1/cron_job.proto\x12\x10keelson.batch.v1\x1a\x19keelson/core/v1/pod.proto\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\x1a*keelson/scheduling/v1alpha3/workload.proto\"\xc7\x03\n" +
 	"\aCronJob\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12;\n" +
 	"\x04spec\x18\x02 \x01(\v2\x1d.keelson.batch.v1.CronJobSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12?\n" +
-	"\x06status\x18\x03 \x01(\v2\x1f.keelson.batch.v1.CronJobStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:#\xaa\xd4\x18\x1f\n" +
+	"\x06status\x18\x03 \x01(\v2\x1f.keelson.batch.v1.CronJobStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xfc\x01\xaa\xd4\x18\xf7\x01\n" +
 	"\bcronjobs\x1a\x02cj\"\x03all2\b\n" +
-	"\x06statush\x01\"\xe8\x04\n" +
+	"\x06status:\x12\n" +
+	"\bSchedule\x12\x06string:\x12\n" +
+	"\bTimezone\x12\x06string:\x12\n" +
+	"\aSuspend\x12\aboolean:\x11\n" +
+	"\x06Active\x12\ainteger:\x17\n" +
+	"\rLast Schedule\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x16\n" +
+	"\n" +
+	"Containers\x12\x06string(\x01:\x12\n" +
+	"\x06Images\x12\x06string(\x01:\x14\n" +
+	"\bSelector\x12\x06string(\x01`\x01h\x01\"\xe8\x04\n" +
 	"\vCronJobSpec\x12&\n" +
 	"\bschedule\x18\x01 \x01(\tB\n" +
 	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\bschedule\x12\x1f\n" +
@@ -1043,10 +1053,11 @@ const file_keelson_batch_v1_cron_job_proto_rawDesc = "" +
 	"\rcontainerName\x18\x01 \x01(\tH\x00R\rcontainerName\x88\x01\x01\x12/\n" +
 	"\boperator\x18\x02 \x01(\tB\x13\xaa\xd4\x18\x0f\x10\x01\x18\x012\x02In2\x05NotInR\boperator\x12%\n" +
 	"\x06values\x18\x03 \x03(\x05B\r\xaa\xd4\x18\t\x10\x02\x18\x01r\x03setR\x06valuesB\x10\n" +
-	"\x0e_containerName\"f\n" +
+	"\x0e_containerName\"n\n" +
 	"&PodFailurePolicyOnPodConditionsPattern\x12\x1c\n" +
-	"\x04type\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04type\x12\x1e\n" +
-	"\x06status\x18\x02 \x01(\tB\x06\xaa\xd4\x18\x02\x10\x01R\x06status\"\\\n" +
+	"\x04type\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04type\x12&\n" +
+	"\x06status\x18\x02 \x01(\tB\x0e\xaa\xd4\x18\n" +
+	"\x10\x01*\x06\"True\"R\x06status\"\\\n" +
 	"\rSuccessPolicy\x12K\n" +
 	"\x05rules\x18\x01 \x03(\v2#.keelson.batch.v1.SuccessPolicyRuleB\x10\xaa\xd4\x18\f\x10\x02\x18\x01r\x06atomicR\x05rules\"\x99\x01\n" +
 	"\x11SuccessPolicyRule\x12/\n" +

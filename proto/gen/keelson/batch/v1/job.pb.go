@@ -428,13 +428,21 @@ var File_keelson_batch_v1_job_proto protoreflect.FileDescriptor
 
 const file_keelson_batch_v1_job_proto_rawDesc = "" +
 	"\n" +
-	"\x1akeelson/batch/v1/job.proto\x12\x10keelson.batch.v1\x1a\x1fkeelson/batch/v1/cron_job.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xd7\x01\n" +
+	"\x1akeelson/batch/v1/job.proto\x12\x10keelson.batch.v1\x1a\x1fkeelson/batch/v1/cron_job.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x99\x03\n" +
 	"\x03Job\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x125\n" +
 	"\x04spec\x18\x02 \x01(\v2\x19.keelson.batch.v1.JobSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12;\n" +
-	"\x06status\x18\x03 \x01(\v2\x1b.keelson.batch.v1.JobStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\x1b\xaa\xd4\x18\x17\n" +
+	"\x06status\x18\x03 \x01(\v2\x1b.keelson.batch.v1.JobStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xdc\x01\xaa\xd4\x18\xd7\x01\n" +
 	"\x04jobs\"\x03all2\b\n" +
-	"\x06statush\x01\"\xd4\x04\n" +
+	"\x06status:\x10\n" +
+	"\x06Status\x12\x06string:\x15\n" +
+	"\vCompletions\x12\x06string:\x12\n" +
+	"\bDuration\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x16\n" +
+	"\n" +
+	"Containers\x12\x06string(\x01:\x12\n" +
+	"\x06Images\x12\x06string(\x01:\x14\n" +
+	"\bSelector\x12\x06string(\x01R\x11status.successful`\x01h\x01\"\xd4\x04\n" +
 	"\tJobStatus\x12[\n" +
 	"\n" +
 	"conditions\x18\x01 \x03(\v2\x1e.keelson.batch.v1.JobConditionB\x1b\xaa\xd4\x18\x17r\x06atomic\x8a\x01\x05merge\x92\x01\x04typeR\n" +

@@ -393,13 +393,24 @@ var File_keelson_core_v1_persistent_volume_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_persistent_volume_proto_rawDesc = "" +
 	"\n" +
-	"'keelson/core/v1/persistent_volume.proto\x12\x0fkeelson.core.v1\x1a\x1ekeelson/core/v1/affinity.proto\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1ckeelson/core/v1/volume.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x88\x02\n" +
+	"'keelson/core/v1/persistent_volume.proto\x12\x0fkeelson.core.v1\x1a\x1ekeelson/core/v1/affinity.proto\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1ckeelson/core/v1/volume.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x84\x04\n" +
 	"\x10PersistentVolume\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12A\n" +
 	"\x04spec\x18\x02 \x01(\v2%.keelson.core.v1.PersistentVolumeSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12G\n" +
-	"\x06status\x18\x03 \x01(\v2'.keelson.core.v1.PersistentVolumeStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:'\xaa\xd4\x18#\n" +
+	"\x06status\x18\x03 \x01(\v2'.keelson.core.v1.PersistentVolumeStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xa2\x02\xaa\xd4\x18\x9d\x02\n" +
 	"\x11persistentvolumes\x1a\x02pv(\x012\b\n" +
-	"\x06status\"\xb7\a\n" +
+	"\x06status:\x12\n" +
+	"\bCapacity\x12\x06string:\x16\n" +
+	"\fAccess Modes\x12\x06string:\x18\n" +
+	"\x0eReclaim Policy\x12\x06string:\x10\n" +
+	"\x06Status\x12\x06string:\x0f\n" +
+	"\x05Claim\x12\x06string:\x16\n" +
+	"\fStorageClass\x12\x06string:\x1f\n" +
+	"\x15VolumeAttributesClass\x12\x06string:\x10\n" +
+	"\x06Reason\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x16\n" +
+	"\n" +
+	"VolumeMode\x12\x06string(\x01`\x01\"\xb7\a\n" +
 	"\x14PersistentVolumeSpec\x12O\n" +
 	"\bcapacity\x18\x01 \x03(\v23.keelson.core.v1.PersistentVolumeSpec.CapacityEntryR\bcapacity\x12g\n" +
 	"\x16persistentVolumeSource\x18\x02 \x01(\v2'.keelson.core.v1.PersistentVolumeSourceB\x06\xaa\xd4\x18\x02\b\x01R\x16persistentVolumeSource\x12l\n" +

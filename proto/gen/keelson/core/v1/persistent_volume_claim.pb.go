@@ -757,13 +757,22 @@ var File_keelson_core_v1_persistent_volume_claim_proto protoreflect.FileDescript
 
 const file_keelson_core_v1_persistent_volume_claim_proto_rawDesc = "" +
 	"\n" +
-	"-keelson/core/v1/persistent_volume_claim.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9b\x02\n" +
+	"-keelson/core/v1/persistent_volume_claim.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xec\x03\n" +
 	"\x15PersistentVolumeClaim\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12F\n" +
 	"\x04spec\x18\x02 \x01(\v2*.keelson.core.v1.PersistentVolumeClaimSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12L\n" +
-	"\x06status\x18\x03 \x01(\v2,.keelson.core.v1.PersistentVolumeClaimStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:+\xaa\xd4\x18'\n" +
+	"\x06status\x18\x03 \x01(\v2,.keelson.core.v1.PersistentVolumeClaimStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xfb\x01\xaa\xd4\x18\xf6\x01\n" +
 	"\x16persistentvolumeclaims\x1a\x03pvc2\b\n" +
-	"\x06status\"\xd3\x05\n" +
+	"\x06status:\x10\n" +
+	"\x06Status\x12\x06string:\x10\n" +
+	"\x06Volume\x12\x06string:\x12\n" +
+	"\bCapacity\x12\x06string:\x16\n" +
+	"\fAccess Modes\x12\x06string:\x16\n" +
+	"\fStorageClass\x12\x06string:\x1f\n" +
+	"\x15VolumeAttributesClass\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x16\n" +
+	"\n" +
+	"VolumeMode\x12\x06string(\x01`\x01\"\xd3\x05\n" +
 	"\x19PersistentVolumeClaimSpec\x12l\n" +
 	"\vaccessModes\x18\x01 \x03(\tBJ\xaa\xd4\x18F2\rReadWriteOnce2\fReadOnlyMany2\rReadWriteMany2\x10ReadWriteOncePodr\x06atomicR\vaccessModes\x12:\n" +
 	"\bselector\x18\x04 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorR\bselector\x12Q\n" +

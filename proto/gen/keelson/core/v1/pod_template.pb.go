@@ -137,11 +137,16 @@ var File_keelson_core_v1_pod_template_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_pod_template_proto_rawDesc = "" +
 	"\n" +
-	"\"keelson/core/v1/pod_template.proto\x12\x0fkeelson.core.v1\x1a\x19keelson/core/v1/pod.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xaa\x01\n" +
+	"\"keelson/core/v1/pod_template.proto\x12\x0fkeelson.core.v1\x1a\x19keelson/core/v1/pod.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xea\x01\n" +
 	"\vPodTemplate\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12D\n" +
-	"\btemplate\x18\x02 \x01(\v2 .keelson.core.v1.PodTemplateSpecB\x06\xaa\xd4\x18\x02\x10\x01R\btemplate:\x14\xaa\xd4\x18\x10\n" +
-	"\fpodtemplatesh\x01\"\x8e\x01\n" +
+	"\btemplate\x18\x02 \x01(\v2 .keelson.core.v1.PodTemplateSpecB\x06\xaa\xd4\x18\x02\x10\x01R\btemplate:T\xaa\xd4\x18P\n" +
+	"\fpodtemplates:\x14\n" +
+	"\n" +
+	"Containers\x12\x06string:\x10\n" +
+	"\x06Images\x12\x06string:\x14\n" +
+	"\n" +
+	"Pod Labels\x12\x06string`\x01h\x01\"\x8e\x01\n" +
 	"\x0fPodTemplateList\x12=\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x19.keelson.meta.v1.ListMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12<\n" +
 	"\x05items\x18\x02 \x03(\v2\x1c.keelson.core.v1.PodTemplateB\b\xaa\xd4\x18\x04\x10\x02\x18\x01R\x05itemsB\xca\x01\xaa\xd4\x18\x04\x12\x02v1\n" +

@@ -392,14 +392,22 @@ var File_keelson_core_v1_replication_controller_proto protoreflect.FileDescripto
 
 const file_keelson_core_v1_replication_controller_proto_rawDesc = "" +
 	"\n" +
-	",keelson/core/v1/replication_controller.proto\x12\x0fkeelson.core.v1\x1a\x19keelson/core/v1/pod.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xcd\x02\n" +
+	",keelson/core/v1/replication_controller.proto\x12\x0fkeelson.core.v1\x1a\x19keelson/core/v1/pod.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xc3\x04\n" +
 	"\x15ReplicationController\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12F\n" +
 	"\x04spec\x18\x02 \x01(\v2*.keelson.core.v1.ReplicationControllerSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12L\n" +
-	"\x06status\x18\x03 \x01(\v2,.keelson.core.v1.ReplicationControllerStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:]\xaa\xd4\x18Y\n" +
+	"\x06status\x18\x03 \x01(\v2,.keelson.core.v1.ReplicationControllerStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xd2\x02\xaa\xd4\x18\xcd\x02\n" +
 	"\x16replicationcontrollers\x1a\x02rc\"\x03all2\b\n" +
 	"\x06status2\x1d\n" +
-	"\x05scale\x12\x14autoscaling/v1.ScaleB\vcontrollersh\x01\"\xe9\x02\n" +
+	"\x05scale\x12\x14autoscaling/v1.Scale:\"\n" +
+	"\aDesired\x12\ainteger2\x0e.spec.replicas:$\n" +
+	"\aCurrent\x12\ainteger2\x10.status.replicas:'\n" +
+	"\x05Ready\x12\ainteger2\x15.status.readyReplicas:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x16\n" +
+	"\n" +
+	"Containers\x12\x06string(\x01:\x12\n" +
+	"\x06Images\x12\x06string(\x01:\x14\n" +
+	"\bSelector\x12\x06string(\x01B\vcontrollersR\x0fstatus.replicas`\x01h\x01\"\xe9\x02\n" +
 	"\x19ReplicationControllerSpec\x12*\n" +
 	"\breplicas\x18\x01 \x01(\x05B\t\xaa\xd4\x18\x05*\x0118\x00H\x00R\breplicas\x88\x01\x01\x123\n" +
 	"\x0fminReadySeconds\x18\x04 \x01(\x05B\t\xaa\xd4\x18\x05*\x0108\x00R\x0fminReadySeconds\x12c\n" +

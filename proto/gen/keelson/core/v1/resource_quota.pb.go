@@ -375,13 +375,16 @@ var File_keelson_core_v1_resource_quota_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_resource_quota_proto_rawDesc = "" +
 	"\n" +
-	"$keelson/core/v1/resource_quota.proto\x12\x0fkeelson.core.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xfd\x01\n" +
+	"$keelson/core/v1/resource_quota.proto\x12\x0fkeelson.core.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xcf\x02\n" +
 	"\rResourceQuota\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12>\n" +
 	"\x04spec\x18\x02 \x01(\v2\".keelson.core.v1.ResourceQuotaSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12D\n" +
-	"\x06status\x18\x03 \x01(\v2$.keelson.core.v1.ResourceQuotaStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:%\xaa\xd4\x18!\n" +
+	"\x06status\x18\x03 \x01(\v2$.keelson.core.v1.ResourceQuotaStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:w\xaa\xd4\x18s\n" +
 	"\x0eresourcequotas\x1a\x05quota2\b\n" +
-	"\x06status\"\x91\x03\n" +
+	"\x06status:\x11\n" +
+	"\aRequest\x12\x06string:\x0f\n" +
+	"\x05Limit\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\"\x91\x03\n" +
 	"\x11ResourceQuotaSpec\x12@\n" +
 	"\x04hard\x18\x01 \x03(\v2,.keelson.core.v1.ResourceQuotaSpec.HardEntryR\x04hard\x12\x9f\x01\n" +
 	"\x06scopes\x18\x02 \x03(\tB\x86\x01\xaa\xd4\x18\x81\x012\vTerminating2\x0eNotTerminating2\n" +

@@ -585,22 +585,29 @@ var File_keelson_flowcontrol_v1_priority_level_configuration_proto protoreflect.
 
 const file_keelson_flowcontrol_v1_priority_level_configuration_proto_rawDesc = "" +
 	"\n" +
-	"9keelson/flowcontrol/v1/priority_level_configuration.proto\x12\x16keelson.flowcontrol.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xbe\x02\n" +
+	"9keelson/flowcontrol/v1/priority_level_configuration.proto\x12\x16keelson.flowcontrol.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xe4\x03\n" +
 	"\x1aPriorityLevelConfiguration\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12T\n" +
 	"\x04spec\x18\x02 \x01(\v26.keelson.flowcontrol.v1.PriorityLevelConfigurationSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12X\n" +
-	"\x06status\x18\x03 \x01(\v28.keelson.flowcontrol.v1.PriorityLevelConfigurationStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:/\xaa\xd4\x18+\n" +
+	"\x06status\x18\x03 \x01(\v28.keelson.flowcontrol.v1.PriorityLevelConfigurationStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xd4\x01\xaa\xd4\x18\xcf\x01\n" +
 	"\x1bprioritylevelconfigurations(\x012\b\n" +
-	"\x06statush\x01\"\xe7\x01\n" +
+	"\x06status:\x0e\n" +
+	"\x04Type\x12\x06string:\"\n" +
+	"\x18NominalConcurrencyShares\x12\x06string:\x10\n" +
+	"\x06Queues\x12\x06string:\x12\n" +
+	"\bHandSize\x12\x06string:\x1a\n" +
+	"\x10QueueLengthLimit\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\xe7\x01\n" +
 	"\x1ePriorityLevelConfigurationSpec\x12\x1e\n" +
 	"\x04type\x18\x01 \x01(\tB\n" +
 	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04type\x12S\n" +
 	"\alimited\x18\x02 \x01(\v29.keelson.flowcontrol.v1.LimitedPriorityLevelConfigurationR\alimited\x12P\n" +
-	"\x06exempt\x18\x03 \x01(\v28.keelson.flowcontrol.v1.ExemptPriorityLevelConfigurationR\x06exempt\"\xf8\x02\n" +
-	"!LimitedPriorityLevelConfiguration\x12G\n" +
-	"\x18nominalConcurrencyShares\x18\x01 \x01(\x05B\x06\xaa\xd4\x18\x02\x10\x02H\x00R\x18nominalConcurrencyShares\x88\x01\x01\x12U\n" +
-	"\rlimitResponse\x18\x02 \x01(\v2%.keelson.flowcontrol.v1.LimitResponseB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\rlimitResponse\x12-\n" +
-	"\x0flendablePercent\x18\x03 \x01(\x05H\x01R\x0flendablePercent\x88\x01\x01\x129\n" +
+	"\x06exempt\x18\x03 \x01(\v28.keelson.flowcontrol.v1.ExemptPriorityLevelConfigurationR\x06exempt\"\x85\x03\n" +
+	"!LimitedPriorityLevelConfiguration\x12K\n" +
+	"\x18nominalConcurrencyShares\x18\x01 \x01(\x05B\n" +
+	"\xaa\xd4\x18\x06\x10\x02*\x0230H\x00R\x18nominalConcurrencyShares\x88\x01\x01\x12U\n" +
+	"\rlimitResponse\x18\x02 \x01(\v2%.keelson.flowcontrol.v1.LimitResponseB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\rlimitResponse\x126\n" +
+	"\x0flendablePercent\x18\x03 \x01(\x05B\a\xaa\xd4\x18\x03*\x010H\x01R\x0flendablePercent\x88\x01\x01\x129\n" +
 	"\x15borrowingLimitPercent\x18\x04 \x01(\x05H\x02R\x15borrowingLimitPercent\x88\x01\x01B\x1b\n" +
 	"\x19_nominalConcurrencySharesB\x12\n" +
 	"\x10_lendablePercentB\x18\n" +
@@ -608,14 +615,16 @@ const file_keelson_flowcontrol_v1_priority_level_configuration_proto_rawDesc = "
 	"\rLimitResponse\x12\x1e\n" +
 	"\x04type\x18\x01 \x01(\tB\n" +
 	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04type\x12F\n" +
-	"\aqueuing\x18\x02 \x01(\v2,.keelson.flowcontrol.v1.QueuingConfigurationR\aqueuing\"\x8e\x01\n" +
-	"\x14QueuingConfiguration\x12\x1e\n" +
-	"\x06queues\x18\x01 \x01(\x05B\x06\xaa\xd4\x18\x02\x10\x01R\x06queues\x12\"\n" +
-	"\bhandSize\x18\x02 \x01(\x05B\x06\xaa\xd4\x18\x02\x10\x01R\bhandSize\x122\n" +
-	"\x10queueLengthLimit\x18\x03 \x01(\x05B\x06\xaa\xd4\x18\x02\x10\x01R\x10queueLengthLimit\"\xc3\x01\n" +
-	" ExemptPriorityLevelConfiguration\x12?\n" +
-	"\x18nominalConcurrencyShares\x18\x01 \x01(\x05H\x00R\x18nominalConcurrencyShares\x88\x01\x01\x12-\n" +
-	"\x0flendablePercent\x18\x02 \x01(\x05H\x01R\x0flendablePercent\x88\x01\x01B\x1b\n" +
+	"\aqueuing\x18\x02 \x01(\v2,.keelson.flowcontrol.v1.QueuingConfigurationR\aqueuing\"\x99\x01\n" +
+	"\x14QueuingConfiguration\x12\"\n" +
+	"\x06queues\x18\x01 \x01(\x05B\n" +
+	"\xaa\xd4\x18\x06\x10\x01*\x0264R\x06queues\x12%\n" +
+	"\bhandSize\x18\x02 \x01(\x05B\t\xaa\xd4\x18\x05\x10\x01*\x018R\bhandSize\x126\n" +
+	"\x10queueLengthLimit\x18\x03 \x01(\x05B\n" +
+	"\xaa\xd4\x18\x06\x10\x01*\x0250R\x10queueLengthLimit\"\xd5\x01\n" +
+	" ExemptPriorityLevelConfiguration\x12H\n" +
+	"\x18nominalConcurrencyShares\x18\x01 \x01(\x05B\a\xaa\xd4\x18\x03*\x010H\x00R\x18nominalConcurrencyShares\x88\x01\x01\x126\n" +
+	"\x0flendablePercent\x18\x02 \x01(\x05B\a\xaa\xd4\x18\x03*\x010H\x01R\x0flendablePercent\x88\x01\x01B\x1b\n" +
 	"\x19_nominalConcurrencySharesB\x12\n" +
 	"\x10_lendablePercent\"\x9f\x01\n" +
 	" PriorityLevelConfigurationStatus\x12{\n" +

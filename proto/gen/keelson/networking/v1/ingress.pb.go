@@ -871,13 +871,18 @@ var File_keelson_networking_v1_ingress_proto protoreflect.FileDescriptor
 
 const file_keelson_networking_v1_ingress_proto_rawDesc = "" +
 	"\n" +
-	"#keelson/networking/v1/ingress.proto\x12\x15keelson.networking.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xfb\x01\n" +
+	"#keelson/networking/v1/ingress.proto\x12\x15keelson.networking.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xf1\x02\n" +
 	"\aIngress\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12>\n" +
 	"\x04spec\x18\x02 \x01(\v2\".keelson.networking.v1.IngressSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12D\n" +
-	"\x06status\x18\x03 \x01(\v2$.keelson.networking.v1.IngressStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:)\xaa\xd4\x18%\n" +
+	"\x06status\x18\x03 \x01(\v2$.keelson.networking.v1.IngressStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\x9e\x01\xaa\xd4\x18\x99\x01\n" +
 	"\tingresses\x1a\x03ing2\b\n" +
-	"\x06statusB\aingressh\x01\"\xad\x02\n" +
+	"\x06status:\x0f\n" +
+	"\x05Class\x12\x06string:\x0f\n" +
+	"\x05Hosts\x12\x06string:\x11\n" +
+	"\aAddress\x12\x06string:\x0f\n" +
+	"\x05Ports\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestampB\aingress`\x01h\x01\"\xad\x02\n" +
 	"\vIngressSpec\x12/\n" +
 	"\x10ingressClassName\x18\x04 \x01(\tH\x00R\x10ingressClassName\x88\x01\x01\x12M\n" +
 	"\x0edefaultBackend\x18\x01 \x01(\v2%.keelson.networking.v1.IngressBackendR\x0edefaultBackend\x12A\n" +

@@ -275,25 +275,30 @@ var File_keelson_networking_v1_ingress_class_proto protoreflect.FileDescriptor
 
 const file_keelson_networking_v1_ingress_class_proto_rawDesc = "" +
 	"\n" +
-	")keelson/networking/v1/ingress_class.proto\x12\x15keelson.networking.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xae\x01\n" +
+	")keelson/networking/v1/ingress_class.proto\x12\x15keelson.networking.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x88\x02\n" +
 	"\fIngressClass\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12C\n" +
-	"\x04spec\x18\x02 \x01(\v2'.keelson.networking.v1.IngressClassSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:\x18\xaa\xd4\x18\x14\n" +
-	"\x0eingressclasses(\x01h\x01\"\x8a\x01\n" +
+	"\x04spec\x18\x02 \x01(\v2'.keelson.networking.v1.IngressClassSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:r\xaa\xd4\x18n\n" +
+	"\x0eingressclasses(\x01:\x14\n" +
+	"\n" +
+	"Controller\x12\x06string:\x14\n" +
+	"\n" +
+	"Parameters\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\x8a\x01\n" +
 	"\x10IngressClassSpec\x12\x1e\n" +
 	"\n" +
 	"controller\x18\x01 \x01(\tR\n" +
 	"controller\x12V\n" +
 	"\n" +
 	"parameters\x18\x02 \x01(\v26.keelson.networking.v1.IngressClassParametersReferenceR\n" +
-	"parameters\"\xed\x01\n" +
+	"parameters\"\xf8\x01\n" +
 	"\x1fIngressClassParametersReference\x12\x1f\n" +
 	"\baPIGroup\x18\x01 \x01(\tH\x00R\bapiGroup\x88\x01\x01\x12\x1e\n" +
 	"\x04kind\x18\x02 \x01(\tB\n" +
 	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04kind\x12\x1e\n" +
 	"\x04name\x18\x03 \x01(\tB\n" +
-	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04name\x12!\n" +
-	"\x05scope\x18\x04 \x01(\tB\x06\xaa\xd4\x18\x02\x10\x02H\x01R\x05scope\x88\x01\x01\x12!\n" +
+	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04name\x12,\n" +
+	"\x05scope\x18\x04 \x01(\tB\x11\xaa\xd4\x18\r\x10\x02*\t\"Cluster\"H\x01R\x05scope\x88\x01\x01\x12!\n" +
 	"\tnamespace\x18\x05 \x01(\tH\x02R\tnamespace\x88\x01\x01B\v\n" +
 	"\t_aPIGroupB\b\n" +
 	"\x06_scopeB\f\n" +

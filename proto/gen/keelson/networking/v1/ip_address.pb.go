@@ -256,11 +256,13 @@ var File_keelson_networking_v1_ip_address_proto protoreflect.FileDescriptor
 
 const file_keelson_networking_v1_ip_address_proto_rawDesc = "" +
 	"\n" +
-	"&keelson/networking/v1/ip_address.proto\x12\x15keelson.networking.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa9\x01\n" +
+	"&keelson/networking/v1/ip_address.proto\x12\x15keelson.networking.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xf0\x01\n" +
 	"\tIPAddress\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12B\n" +
-	"\x04spec\x18\x02 \x01(\v2$.keelson.networking.v1.IPAddressSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec:\x17\xaa\xd4\x18\x13\n" +
-	"\vipaddresses\x1a\x02ip(\x01\"a\n" +
+	"\x04spec\x18\x02 \x01(\v2$.keelson.networking.v1.IPAddressSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec:^\xaa\xd4\x18Z\n" +
+	"\vipaddresses\x1a\x02ip(\x01:\x13\n" +
+	"\tParentRef\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01r\x02ip\"a\n" +
 	"\rIPAddressSpec\x12P\n" +
 	"\tparentRef\x18\x01 \x01(\v2&.keelson.networking.v1.ParentReferenceB\n" +
 	"\xaa\xd4\x18\x06\x18\x01 \x01h\x01R\tparentRef\"\x89\x01\n" +

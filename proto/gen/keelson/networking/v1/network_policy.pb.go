@@ -504,11 +504,13 @@ var File_keelson_networking_v1_network_policy_proto protoreflect.FileDescriptor
 
 const file_keelson_networking_v1_network_policy_proto_rawDesc = "" +
 	"\n" +
-	"*keelson/networking/v1/network_policy.proto\x12\x15keelson.networking.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xb7\x01\n" +
+	"*keelson/networking/v1/network_policy.proto\x12\x15keelson.networking.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xfd\x01\n" +
 	"\rNetworkPolicy\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12D\n" +
-	"\x04spec\x18\x02 \x01(\v2(.keelson.networking.v1.NetworkPolicySpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:\x1f\xaa\xd4\x18\x1b\n" +
-	"\x0fnetworkpolicies\x1a\x06netpolh\x01\"\xcd\x02\n" +
+	"\x04spec\x18\x02 \x01(\v2(.keelson.networking.v1.NetworkPolicySpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:e\xaa\xd4\x18a\n" +
+	"\x0fnetworkpolicies\x1a\x06netpol:\x16\n" +
+	"\fPod-Selector\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\xcd\x02\n" +
 	"\x11NetworkPolicySpec\x12H\n" +
 	"\vpodSelector\x18\x01 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\x06\xaa\xd4\x18\x02\x10\x01R\vpodSelector\x12W\n" +
 	"\aingress\x18\x02 \x03(\v2/.keelson.networking.v1.NetworkPolicyIngressRuleB\f\xaa\xd4\x18\br\x06atomicR\aingress\x12T\n" +

@@ -328,12 +328,19 @@ var File_keelson_storage_v1_csi_driver_proto protoreflect.FileDescriptor
 
 const file_keelson_storage_v1_csi_driver_proto_rawDesc = "" +
 	"\n" +
-	"#keelson/storage/v1/csi_driver.proto\x12\x12keelson.storage.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa1\x01\n" +
+	"#keelson/storage/v1/csi_driver.proto\x12\x12keelson.storage.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xeb\x02\n" +
 	"\tCSIDriver\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12?\n" +
-	"\x04spec\x18\x02 \x01(\v2!.keelson.storage.v1.CSIDriverSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec:\x12\xaa\xd4\x18\x0e\n" +
+	"\x04spec\x18\x02 \x01(\v2!.keelson.storage.v1.CSIDriverSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec:\xdb\x01\xaa\xd4\x18\xd6\x01\n" +
 	"\n" +
-	"csidrivers(\x01\"\xed\a\n" +
+	"csidrivers(\x01:\x19\n" +
+	"\x0eAttachRequired\x12\aboolean:\x19\n" +
+	"\x0ePodInfoOnMount\x12\aboolean:\x1a\n" +
+	"\x0fStorageCapacity\x12\aboolean:\x17\n" +
+	"\rTokenRequests\x12\x06string:\x1c\n" +
+	"\x11RequiresRepublish\x12\aboolean:\x0f\n" +
+	"\x05Modes\x12\x06string:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\"\xfa\a\n" +
 	"\rCSIDriverSpec\x127\n" +
 	"\x0eattachRequired\x18\x01 \x01(\bB\n" +
 	"\xaa\xd4\x18\x06*\x04trueH\x00R\x0eattachRequired\x88\x01\x01\x128\n" +
@@ -346,8 +353,8 @@ const file_keelson_storage_v1_csi_driver_proto_rawDesc = "" +
 	"\fseLinuxMount\x18\b \x01(\bB\v\xaa\xd4\x18\a*\x05falseH\x05R\fseLinuxMount\x88\x01\x01\x12S\n" +
 	"\"nodeAllocatableUpdatePeriodSeconds\x18\t \x01(\x03H\x06R\"nodeAllocatableUpdatePeriodSeconds\x88\x01\x01\x12G\n" +
 	"\x1cserviceAccountTokenInSecrets\x18\n" +
-	" \x01(\bH\aR\x1cserviceAccountTokenInSecrets\x88\x01\x01\x12I\n" +
-	"\x1dpreventPodSchedulingIfMissing\x18\v \x01(\bH\bR\x1dpreventPodSchedulingIfMissing\x88\x01\x01B\x11\n" +
+	" \x01(\bH\aR\x1cserviceAccountTokenInSecrets\x88\x01\x01\x12V\n" +
+	"\x1dpreventPodSchedulingIfMissing\x18\v \x01(\bB\v\xaa\xd4\x18\a*\x05falseH\bR\x1dpreventPodSchedulingIfMissing\x88\x01\x01B\x11\n" +
 	"\x0f_attachRequiredB\x11\n" +
 	"\x0f_podInfoOnMountB\x12\n" +
 	"\x10_storageCapacityB\x10\n" +

@@ -194,7 +194,7 @@ var File_keelson_storage_v1_storage_class_proto protoreflect.FileDescriptor
 
 const file_keelson_storage_v1_storage_class_proto_rawDesc = "" +
 	"\n" +
-	"&keelson/storage/v1/storage_class.proto\x12\x12keelson.storage.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xe6\a\n" +
+	"&keelson/storage/v1/storage_class.proto\x12\x12keelson.storage.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xe8\a\n" +
 	"\fStorageClass\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12.\n" +
 	"\vprovisioner\x18\x02 \x01(\tB\f\xaa\xd4\x18\b\x10\x01\x18\x01 \x01h\x01R\vprovisioner\x12X\n" +
@@ -208,13 +208,13 @@ const file_keelson_storage_v1_storage_class_proto_rawDesc = "" +
 	"\x11allowedTopologies\x18\b \x03(\v2%.keelson.core.v1.TopologySelectorTermB\f\xaa\xd4\x18\br\x06atomicR\x11allowedTopologies\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\xfd\x01\xaa\xd4\x18\xf8\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\xff\x01\xaa\xd4\x18\xfa\x01\n" +
 	"\x0estorageclasses\x1a\x02sc(\x01:#\n" +
 	"\vProvisioner\x12\x06string2\f.provisioner:'\n" +
 	"\rReclaimPolicy\x12\x06string2\x0e.reclaimPolicy:/\n" +
 	"\x11VolumeBindingMode\x12\x06string2\x12.volumeBindingMode:5\n" +
 	"\x14AllowVolumeExpansion\x12\x06string2\x15.allowVolumeExpansion:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestampB\x10\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01B\x10\n" +
 	"\x0e_reclaimPolicyB\x17\n" +
 	"\x15_allowVolumeExpansionB\x14\n" +
 	"\x12_volumeBindingMode\"\x93\x01\n" +

@@ -146,7 +146,7 @@ var File_keelson_storage_v1_volume_attributes_class_proto protoreflect.FileDescr
 
 const file_keelson_storage_v1_volume_attributes_class_proto_rawDesc = "" +
 	"\n" +
-	"0keelson/storage/v1/volume_attributes_class.proto\x12\x12keelson.storage.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xc2\x02\n" +
+	"0keelson/storage/v1/volume_attributes_class.proto\x12\x12keelson.storage.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x93\x03\n" +
 	"\x15VolumeAttributesClass\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12(\n" +
 	"\n" +
@@ -157,8 +157,11 @@ const file_keelson_storage_v1_volume_attributes_class_proto_rawDesc = "" +
 	"parameters\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:$\xaa\xd4\x18 \n" +
-	"\x17volumeattributesclasses\x1a\x03vac(\x01\"\xa5\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:u\xaa\xd4\x18q\n" +
+	"\x17volumeattributesclasses\x1a\x03vac(\x01:!\n" +
+	"\n" +
+	"DriverName\x12\x06string2\v.driverName:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\"\xa5\x01\n" +
 	"\x19VolumeAttributesClassList\x12=\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x19.keelson.meta.v1.ListMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12I\n" +
 	"\x05items\x18\x02 \x03(\v2).keelson.storage.v1.VolumeAttributesClassB\b\xaa\xd4\x18\x04\x10\x02\x18\x01R\x05itemsB\xf9\x01\xaa\xd4\x18\x14\n" +
