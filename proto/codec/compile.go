@@ -42,6 +42,9 @@ func (c *compiler) message(md protoreflect.MessageDescriptor) *Type {
 	for i := range fds.Len() {
 		f := c.field(fds.Get(i))
 		f.index = i
+		if f.op == opRest {
+			t.rest = f
+		}
 		t.fields = append(t.fields, f)
 		t.index(f)
 	}
@@ -101,6 +104,9 @@ func (c *compiler) field(fd protoreflect.FieldDescriptor) *field {
 		}
 	default:
 		f.op, wire, f.goElem = scalar(fd)
+		if f.op == opBytes && options.GetInline() {
+			f.op = opRest
+		}
 		if f.repeated && f.packed {
 			wire = protowire.BytesType
 		}
@@ -155,6 +161,9 @@ func (c *compiler) finish() {
 // flatten collects the JSON fields of a message with those of its inlined messages.
 func (t *Type) flatten(into *[]*jsonField, owner *Type, inline *inlineNode) {
 	for _, f := range t.fields {
+		if f.op == opRest {
+			continue // it has no name
+		}
 		if f.op == opInline {
 			if inline.depth() == maxInline {
 				panic(fmt.Sprintf("codec: %s is inlined more than %d deep", f.sub.desc.FullName(), maxInline))

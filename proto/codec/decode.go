@@ -36,9 +36,11 @@ type parser struct {
 	forgotten  int                 // calls of forget that had work to do
 	known      map[string]struct{} // problems already recorded
 	depth      int
-	root       *TypeMeta // where the caller asked for it
-	scratch    []byte    // unescaped strings
-	mapKeys    [][]byte  // stack of the keys of the maps being read; only where duplicates matter
+	root       *TypeMeta           // where the caller asked for it
+	scratch    []byte              // unescaped strings
+	members    []byte              // what the document has beside the fields of its message, each with a leading comma
+	names      map[string]struct{} // of members; only where duplicates matter
+	mapKeys    [][]byte            // stack of the keys of the maps being read; only where duplicates matter
 }
 
 var parsers = sync.Pool{New: func() any { return new(parser) }}
@@ -75,8 +77,8 @@ func (t *Type) ParseJSON(dst, json []byte, o DecodeOptions) (wire []byte, w Warn
 func (p *parser) free() {
 	clear(p.path[:cap(p.path)])
 	clear(p.mapKeys[:cap(p.mapKeys)])
-	*p = parser{path: p.path[:0], scratch: p.scratch[:0], mapKeys: p.mapKeys[:0]}
-	if cap(p.scratch) > 64<<10 || cap(p.mapKeys) > 1024 {
+	*p = parser{path: p.path[:0], scratch: p.scratch[:0], members: p.members[:0], mapKeys: p.mapKeys[:0]}
+	if cap(p.scratch) > 64<<10 || cap(p.members) > 64<<10 || cap(p.mapKeys) > 1024 {
 		*p = parser{}
 	}
 	parsers.Put(p)
@@ -184,6 +186,10 @@ func (p *parser) object(t *Type, root bool) error {
 			if err := p.typeMeta(t, key, root, &typeMeta); err != nil {
 				return err
 			}
+		case t.rest != nil:
+			if err := p.member(key); err != nil {
+				return err
+			}
 		default:
 			p.problem("unknown", key)
 			if err := p.skip(); err != nil {
@@ -200,6 +206,9 @@ func (p *parser) object(t *Type, root bool) error {
 			p.depth--
 			if open.now != nil {
 				open.to(nil)
+			}
+			if t.rest != nil {
+				p.closeRest(t.rest)
 			}
 			return nil
 		default:

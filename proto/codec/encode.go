@@ -219,6 +219,13 @@ func (e *encoder) walk(dst []byte, t *Type, w []byte, seen *fieldSet, depth int)
 				dst, err = e.fields(dst, f.sub, w[from:to], nil, depth+1)
 			case opMap:
 				dst, i, err = e.mapping(dst, f, w, i, depth)
+			case opRest:
+				from, to := chunk(w, i)
+				if to < 0 {
+					return dst, errMalformed
+				}
+				i = to
+				dst, err = appendRest(dst, w[from:to])
 			default:
 				dst, i, err = appendScalarField(dst, f, w, i)
 			}

@@ -26,6 +26,7 @@ type Type struct {
 	emits  []emission       // what is written for fields that are not set
 	empty  []byte           // JSON of the message without any field
 	meta   bool             // an ObjectMeta
+	rest   *field           // takes the members that no other field has; nil in general
 }
 
 // emission is what JSON holds for a field that is not set.
@@ -51,6 +52,7 @@ const (
 	opMessage
 	opInline
 	opMap
+	opRest // a JSON object whose members stand among the message's own
 )
 
 // field is one field of a message on the wire.
