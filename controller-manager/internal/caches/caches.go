@@ -80,13 +80,18 @@ func Pods(g *informer.Group) *informer.Informer[*corev1.Pod] {
 	})
 }
 
+// Of is the informer of a kind, by Controller, Orphan and Namespace.
+func Of[T client.Object](g *informer.Group) *informer.Informer[T] {
+	return informer.Of(g, map[string]func(T) []string{
+		Controller: byController[T],
+		Orphan:     orphans[T],
+		Namespace:  byNamespace[T],
+	})
+}
+
 // ReplicaSets by Controller, Orphan and Namespace.
 func ReplicaSets(g *informer.Group) *informer.Informer[*appsv1.ReplicaSet] {
-	return informer.Of(g, map[string]func(*appsv1.ReplicaSet) []string{
-		Controller: byController[*appsv1.ReplicaSet],
-		Orphan:     orphans[*appsv1.ReplicaSet],
-		Namespace:  byNamespace[*appsv1.ReplicaSet],
-	})
+	return Of[*appsv1.ReplicaSet](g)
 }
 
 // Deployments by Namespace.

@@ -45,7 +45,8 @@ func (o Outcome) Unknown() bool {
 		apierrors.IsServerTimeout(o.Err) || apierrors.IsInternalError(o.Err) || apierrors.Reason(o.Err) == "")
 }
 
-func ref(obj client.Object, subresource string) *resourcev1.ObjectRef {
+// Ref is the address of an object or of its subresource.
+func Ref(obj client.Object, subresource string) *resourcev1.ObjectRef {
 	m := obj.GetMetadata()
 	return &resourcev1.ObjectRef{
 		Resource: client.KindOf(obj).Resource(), Namespace: m.GetNamespace(), Name: m.GetName(), Subresource: subresource,
@@ -64,7 +65,7 @@ func encode(obj client.Object) (*resourcev1.Object, error) {
 func Create(obj client.Object) Write {
 	raw, err := encode(obj)
 	return Write{err: err, request: &resourcev1.BatchRequest{Request: &resourcev1.BatchRequest_Create{
-		Create: &resourcev1.CreateRequest{Ref: ref(obj, ""), Object: raw, Options: &resourcev1.WriteOptions{}},
+		Create: &resourcev1.CreateRequest{Ref: Ref(obj, ""), Object: raw, Options: &resourcev1.WriteOptions{}},
 	}}}
 }
 
@@ -77,14 +78,14 @@ func UpdateStatus(obj client.Object) Write { return update(obj, "status") }
 func update(obj client.Object, subresource string) Write {
 	raw, err := encode(obj)
 	return Write{err: err, request: &resourcev1.BatchRequest{Request: &resourcev1.BatchRequest_Update{
-		Update: &resourcev1.UpdateRequest{Ref: ref(obj, subresource), Object: raw, Options: &resourcev1.WriteOptions{}},
+		Update: &resourcev1.UpdateRequest{Ref: Ref(obj, subresource), Object: raw, Options: &resourcev1.WriteOptions{}},
 	}}}
 }
 
 // Delete is the deletion of exactly this object: one of the same name that was made since is left alone.
 // o may be nil.
 func Delete(obj client.Object, o *metav1.DeleteOptions) Write {
-	return DeleteRef(ref(obj, ""), obj.GetMetadata().GetUid(), o)
+	return DeleteRef(Ref(obj, ""), obj.GetMetadata().GetUid(), o)
 }
 
 // DeleteRef is Delete for an object that is known by its address and UID only.

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/keelson/keelson/controller-manager/internal/owner"
+	"github.com/keelson/keelson/controller-manager/internal/podset"
 	"github.com/keelson/keelson/controller-manager/internal/selector"
 )
 
@@ -36,7 +37,7 @@ func pod(name string, options ...option) *corev1.Pod {
 		Metadata: &metav1.ObjectMeta{
 			Namespace: "default", Name: name, Uid: name, Labels: map[string]string{"app": "web"},
 			CreationTimestamp: apitime.Of(now.Add(-time.Hour)),
-			OwnerReferences:   []*metav1.OwnerReference{owner.NewControllerRef("apps/v1", kind, set(0).GetMetadata())},
+			OwnerReferences:   []*metav1.OwnerReference{owner.NewControllerRef("apps/v1", "ReplicaSet", set(0).GetMetadata())},
 		},
 		Spec: &corev1.PodSpec{NodeName: "n1"},
 		Status: &corev1.PodStatus{Phase: "Running", Conditions: []*corev1.PodCondition{
@@ -85,7 +86,7 @@ func TestPlan(t *testing.T) {
 		{"a terminating orphan stays alone", 1, []*corev1.Pod{pod("a", orphan, terminating)}, 1, 0, 0, 0},
 		{"another's pod", 1, []*corev1.Pod{pod("a", stranger)}, 1, 0, 0, 0},
 		{"a relabelled pod is released", 1, []*corev1.Pod{pod("a", relabelled)}, 0, 0, 0, 1},
-		{"bounded", 5000, nil, burst, 0, 0, 0},
+		{"bounded", 5000, nil, podset.Burst, 0, 0, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := set(tc.replicas)
@@ -94,15 +95,15 @@ func TestPlan(t *testing.T) {
 				t.Fatal(err)
 			}
 			d := plan(state{set: s, pods: tc.pods, now: now}, sel)
-			if d.create != tc.create || len(d.remove) != tc.remove || len(d.adopt) != tc.adopt || len(d.release) != tc.release {
-				t.Errorf("create %d, remove %d, adopt %d, release %d", d.create, len(d.remove), len(d.adopt), len(d.release))
+			if d.create != tc.create || len(d.remove) != tc.remove || len(d.claim.Adopt) != tc.adopt || len(d.claim.Release) != tc.release {
+				t.Errorf("create %d, remove %d, adopt %d, release %d", d.create, len(d.remove), len(d.claim.Adopt), len(d.claim.Release))
 			}
 		})
 	}
 	deleted := set(3)
 	deleted.Metadata.DeletionTimestamp = apitime.Of(now)
 	sel, _ := selector.Compile(deleted.GetSpec().GetSelector())
-	if d := plan(state{set: deleted, pods: []*corev1.Pod{pod("a", orphan)}, now: now}, sel); d.create+len(d.adopt) != 0 {
+	if d := plan(state{set: deleted, pods: []*corev1.Pod{pod("a", orphan)}, now: now}, sel); d.create+len(d.claim.Adopt) != 0 {
 		t.Error("a set that is being deleted goes on working")
 	}
 }
@@ -147,11 +148,11 @@ func TestStatus(t *testing.T) {
 	if next != 40*time.Second {
 		t.Errorf("looks again after %s", next)
 	}
-	s.Status, _ = status(s, nil, &failure{reason: "FailedCreate", message: "quota"}, now)
+	s.Status, _ = status(s, nil, &podset.Failure{Reason: "FailedCreate", Message: "quota"}, now)
 	if c := s.Status.Conditions; len(c) != 1 || c[0].Type != "ReplicaFailure" || c[0].Message != "quota" {
 		t.Fatalf("conditions: %v", c)
 	}
-	if again, _ := status(s, nil, &failure{reason: "FailedCreate", message: "quota, another name"}, now.Add(time.Hour)); !proto.Equal(again, s.Status) {
+	if again, _ := status(s, nil, &podset.Failure{Reason: "FailedCreate", Message: "quota, another name"}, now.Add(time.Hour)); !proto.Equal(again, s.Status) {
 		t.Error("the same failure writes the status again")
 	}
 	if healed, _ := status(s, nil, nil, now); len(healed.Conditions) != 0 {
@@ -161,7 +162,7 @@ func TestStatus(t *testing.T) {
 
 func TestNewPod(t *testing.T) {
 	s := set(1)
-	p := newPod(s)
+	p := podset.NewPod(s, s.GetSpec().GetTemplate())
 	if p.Metadata.GenerateName != "web-" || p.Metadata.Labels["app"] != "web" || owner.ControllerUID(p.Metadata) != "rs" {
 		t.Errorf("pod: %v", p)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/keelson/keelson/proto/sdk/apitime"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/keelson/keelson/controller-manager/internal/podset"
 	"github.com/keelson/keelson/controller-manager/internal/podstate"
 	"github.com/keelson/keelson/controller-manager/internal/selector"
 )
@@ -15,15 +16,9 @@ import (
 // conditionReplicaFailure is True while pods cannot be created or deleted.
 const conditionReplicaFailure = "ReplicaFailure"
 
-// failure is why the last pass could not create or delete pods.
-type failure struct {
-	reason  string // FailedCreate or FailedDelete
-	message string
-}
-
 // status computes the set's status from the pods that it owns. next is how long until a ready pod becomes available;
 // 0 where no pod is on its way.
-func status(set *appsv1.ReplicaSet, owned []*corev1.Pod, failed *failure, now time.Time) (out *appsv1.ReplicaSetStatus, next time.Duration) {
+func status(set *appsv1.ReplicaSet, owned []*corev1.Pod, failed *podset.Failure, now time.Time) (out *appsv1.ReplicaSetStatus, next time.Duration) {
 	old := set.GetStatus()
 	out = &appsv1.ReplicaSetStatus{
 		ObservedGeneration: set.GetMetadata().GetGeneration(),
@@ -57,7 +52,7 @@ func status(set *appsv1.ReplicaSet, owned []*corev1.Pod, failed *failure, now ti
 }
 
 // conditions keeps an unchanged ReplicaFailure as it is, so that a status without news is not written.
-func conditions(old []*appsv1.ReplicaSetCondition, failed *failure, now time.Time) []*appsv1.ReplicaSetCondition {
+func conditions(old []*appsv1.ReplicaSetCondition, failed *podset.Failure, now time.Time) []*appsv1.ReplicaSetCondition {
 	out := make([]*appsv1.ReplicaSetCondition, 0, len(old)+1)
 	var current *appsv1.ReplicaSetCondition
 	for _, c := range old {
@@ -69,14 +64,14 @@ func conditions(old []*appsv1.ReplicaSetCondition, failed *failure, now time.Tim
 	}
 	switch {
 	case failed == nil:
-	case current != nil && current.GetReason() == failed.reason:
+	case current != nil && current.GetReason() == failed.Reason:
 		out = append(out, current)
 	default:
 		out = append(out, &appsv1.ReplicaSetCondition{
 			Type:               conditionReplicaFailure,
 			Status:             podstate.True,
-			Reason:             failed.reason,
-			Message:            failed.message,
+			Reason:             failed.Reason,
+			Message:            failed.Message,
 			LastTransitionTime: apitime.Of(now),
 		})
 	}
