@@ -1,6 +1,9 @@
 package shape
 
 import (
+	"bytes"
+	"unsafe"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	optionsv1 "github.com/keelson/keelson/proto/gen/keelson/options/v1"
@@ -12,18 +15,19 @@ func Equal(a, b protoreflect.Message) bool { return Of(a.Descriptor()).Equal(a, 
 
 // Equal is Equal for messages of this type.
 func (m *Message) Equal(a, b protoreflect.Message) bool {
-	if a.Interface() == b.Interface() {
+	return m.EqualPointers(PointerTo(a.Interface()), PointerTo(b.Interface()))
+}
+
+// EqualPointers is Equal for pointers to messages of this type.
+func (m *Message) EqualPointers(a, b Pointer) bool {
+	if a == b {
 		return true
 	}
-	switch m.Form {
-	case optionsv1.JSONForm_JSON_FORM_UNSPECIFIED:
-	case optionsv1.JSONForm_JSON_FORM_TIME, optionsv1.JSONForm_JSON_FORM_MICRO_TIME:
-		return timesEqual(a, b)
-	default:
-		return rawEqual(a, b)
+	if m.isTime() {
+		return timesEqual(m, a, b)
 	}
 	for _, f := range m.Fields {
-		if !f.Equal(f.Holder(a), f.Holder(b)) {
+		if !f.EqualIn(f.In(a), f.In(b)) {
 			return false
 		}
 	}
@@ -32,39 +36,118 @@ func (m *Message) Equal(a, b protoreflect.Message) bool {
 
 // Equal compares the field of two messages, of which each is a Holder.
 func (f *Field) Equal(a, b protoreflect.Message) bool {
-	fd := f.Desc
-	ha, hb := a.Has(fd), b.Has(fd)
+	return f.EqualIn(PointerTo(a.Interface()), PointerTo(b.Interface()))
+}
+
+// EqualIn is Equal for pointers, which must be what In returns.
+func (f *Field) EqualIn(a, b Pointer) bool {
+	if a == b {
+		return true
+	}
+	ha, hb := f.Has(a), f.Has(b)
 	if !ha && !hb {
 		return true
 	}
-	switch {
-	case fd.IsMap():
-		ma, mb := a.Get(fd).Map(), b.Get(fd).Map()
-		if ma.Len() != mb.Len() {
-			return false
-		}
-		same := true
-		ma.Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
-			o := mb.Get(k)
-			same = o.IsValid() && f.valueEqual(v, o)
-			return same
-		})
-		return same
-	case fd.IsList():
-		la, lb := a.Get(fd).List(), b.Get(fd).List()
-		if la.Len() != lb.Len() {
-			return false
-		}
-		for i := range la.Len() {
-			if !f.valueEqual(la.Get(i), lb.Get(i)) {
+	if f.access.how == ofMessage {
+		return (ha == hb || f.embedded || f.Elem.isTime()) && f.Elem.EqualPointers(f.Message(a), f.Message(b))
+	}
+	if ha != hb {
+		return false
+	}
+	x, y := unsafe.Add(a, f.access.offset), unsafe.Add(b, f.access.offset)
+	switch f.access.how {
+	case list:
+		return f.listsEqual(x, y)
+	case dict:
+		return f.mapsEqual(x, y)
+	case optional:
+		return sameScalar(f.scalar, *(*unsafe.Pointer)(x), *(*unsafe.Pointer)(y))
+	case optionalBytes:
+		return sameScalar(ofBytes, x, y)
+	}
+	return sameScalar(f.access.how, x, y)
+}
+
+func sameScalar(h how, x, y unsafe.Pointer) bool {
+	switch h {
+	case ofBool:
+		return *(*bool)(x) == *(*bool)(y)
+	case ofInt32, ofUint32:
+		return *(*uint32)(x) == *(*uint32)(y)
+	case ofInt64, ofUint64:
+		return *(*uint64)(x) == *(*uint64)(y)
+	case ofFloat:
+		a, b := *(*float32)(x), *(*float32)(y)
+		return a == b || a != a && b != b //nolint:staticcheck // NaN equals NaN: nothing has changed
+	case ofDouble:
+		a, b := *(*float64)(x), *(*float64)(y)
+		return a == b || a != a && b != b //nolint:staticcheck // as above
+	case ofString:
+		return *(*string)(x) == *(*string)(y)
+	}
+	return bytes.Equal(*(*[]byte)(x), *(*[]byte)(y))
+}
+
+func (f *Field) listsEqual(x, y unsafe.Pointer) bool {
+	a, b := *(*sliceHeader)(x), *(*sliceHeader)(y)
+	if a.len != b.len {
+		return false
+	}
+	size := f.scalar.size()
+	for i := range a.len {
+		v, w := unsafe.Add(a.data, uintptr(i)*size), unsafe.Add(b.data, uintptr(i)*size)
+		if f.Elem != nil {
+			if !f.Elem.EqualPointers(*(*Pointer)(v), *(*Pointer)(w)) {
 				return false
 			}
+		} else if !sameScalar(f.scalar, v, w) {
+			return false
 		}
-		return true
-	case f.Elem != nil:
-		return (ha == hb || f.Embedded() || f.Elem.isTime()) && Equal(a.Get(fd).Message(), b.Get(fd).Message())
 	}
-	return ha == hb && a.Get(fd).Equal(b.Get(fd))
+	return true
+}
+
+// size of a value in a slice.
+func (h how) size() uintptr {
+	switch h {
+	case ofBool:
+		return 1
+	case ofInt32, ofUint32, ofFloat:
+		return 4
+	case ofString:
+		return unsafe.Sizeof("")
+	case ofBytes:
+		return unsafe.Sizeof(sliceHeader{})
+	}
+	return 8
+}
+
+func (f *Field) mapsEqual(x, y unsafe.Pointer) bool {
+	switch {
+	case f.Elem != nil:
+		return sameMap(*(*map[string]Pointer)(x), *(*map[string]Pointer)(y), f.Elem.EqualPointers)
+	case f.scalar == ofString:
+		return sameMap(*(*map[string]string)(x), *(*map[string]string)(y), func(a, b string) bool { return a == b })
+	case f.scalar == ofBytes:
+		return sameMap(*(*map[string][]byte)(x), *(*map[string][]byte)(y), bytes.Equal)
+	case f.scalar.size() == 1:
+		return sameMap(*(*map[string]bool)(x), *(*map[string]bool)(y), func(a, b bool) bool { return a == b })
+	case f.scalar.size() == 4:
+		return sameMap(*(*map[string]int32)(x), *(*map[string]int32)(y), func(a, b int32) bool { return a == b })
+	}
+	return sameMap(*(*map[string]int64)(x), *(*map[string]int64)(y), func(a, b int64) bool { return a == b })
+}
+
+func sameMap[T any](a, b map[string]T, same func(x, y T) bool) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if w, ok := b[k]; !ok || !same(v, w) {
+			return false
+		}
+	}
+	return true
 }
 
 // isTime tells whether the empty message is the zero time, which JSON writes as null: a client that encodes it and one
@@ -73,29 +156,8 @@ func (m *Message) isTime() bool {
 	return m.Form == optionsv1.JSONForm_JSON_FORM_TIME || m.Form == optionsv1.JSONForm_JSON_FORM_MICRO_TIME
 }
 
-func (f *Field) valueEqual(a, b protoreflect.Value) bool {
-	if f.Elem != nil {
-		return f.Elem.Equal(a.Message(), b.Message())
-	}
-	return a.Equal(b)
-}
-
 // timesEqual compares times, whose nanoseconds may be left out where they are 0.
-func timesEqual(a, b protoreflect.Message) bool {
-	fields := a.Descriptor().Fields()
-	seconds, nanos := fields.ByNumber(1), fields.ByNumber(2)
-	return a.Has(seconds) == b.Has(seconds) && a.Get(seconds).Int() == b.Get(seconds).Int() && a.Get(nanos).Int() == b.Get(nanos).Int()
-}
-
-func rawEqual(a, b protoreflect.Message) bool {
-	return protoreflect.ValueOfMessage(a).Equal(protoreflect.ValueOfMessage(b)) || empty(a) && empty(b)
-}
-
-func empty(m protoreflect.Message) bool {
-	out := true
-	m.Range(func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
-		out = false
-		return false
-	})
-	return out
+func timesEqual(m *Message, a, b Pointer) bool {
+	seconds, nanos := m.Fields[0], m.Fields[1]
+	return seconds.Has(a) == seconds.Has(b) && seconds.Int(a) == seconds.Int(b) && nanos.Int(a) == nanos.Int(b)
 }

@@ -5,6 +5,7 @@
 package shape
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ type Message struct {
 	Sorted []*Field
 
 	byName map[string]*Field
+	goType reflect.Type // of the struct
 }
 
 // Field is one JSON field of a message.
@@ -41,6 +43,13 @@ type Field struct {
 	Options *optionsv1.Field
 	// Elem is the shape of the field's message, of its list's items or of its map's values; nil for scalars.
 	Elem *Message
+
+	access access
+	// scalar is the type of the field's value, of its list's items or of its map's values, unless that is a message.
+	scalar how
+	// inline are the places of Inline.
+	inline   []uintptr
+	embedded bool
 }
 
 var (
@@ -65,9 +74,9 @@ func of(md protoreflect.MessageDescriptor) *Message {
 	if m, ok := messages[md.FullName()]; ok {
 		return m
 	}
-	m := &Message{Desc: md, Form: FormOf(md), Atomic: atomic(md), byName: map[string]*Field{}}
+	m := &Message{Desc: md, Form: FormOf(md), Atomic: atomic(md), byName: map[string]*Field{}, goType: goType(md)}
 	messages[md.FullName()] = m // before the fields: messages may be recursive
-	m.add(md, nil)
+	m.add(md, nil, nil)
 	m.Sorted = slices.SortedStableFunc(slices.Values(m.Fields), func(a, b *Field) int { return strings.Compare(a.Name, b.Name) })
 	for _, f := range m.Fields {
 		if _, taken := m.byName[f.Name]; !taken {
@@ -77,16 +86,22 @@ func of(md protoreflect.MessageDescriptor) *Message {
 	return m
 }
 
-func (m *Message) add(md protoreflect.MessageDescriptor, inline []protoreflect.FieldDescriptor) {
+func (m *Message) add(md protoreflect.MessageDescriptor, inline []protoreflect.FieldDescriptor, offsets []uintptr) {
+	places := accesses(md)
 	fields := md.Fields()
 	for i := range fields.Len() {
 		fd := fields.Get(i)
 		o := OptionsOf(fd)
 		if o.GetInline() && fd.Message() != nil && fd.Cardinality() != protoreflect.Repeated {
-			m.add(fd.Message(), append(inline[:len(inline):len(inline)], fd))
+			m.add(fd.Message(), append(inline[:len(inline):len(inline)], fd), append(offsets[:len(offsets):len(offsets)], places[fd.Number()].offset))
 			continue
 		}
-		f := &Field{Name: fd.JSONName(), Desc: fd, Inline: inline, Options: o}
+		f := &Field{Name: fd.JSONName(), Desc: fd, Inline: inline, Options: o, access: places[fd.Number()], inline: offsets}
+		f.embedded = f.Embedded()
+		f.scalar = scalarOf(fd)
+		if fd.IsMap() {
+			f.scalar = scalarOf(fd.MapValue())
+		}
 		switch {
 		case fd.IsMap():
 			if v := fd.MapValue(); v.Message() != nil {
