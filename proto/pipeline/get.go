@@ -64,8 +64,9 @@ func (s *Server) handler(r *request) (*strategy.Handler, error) {
 	if h := s.handlers[handlerKey{k.Group, k.Plural, r.sub}]; h != nil {
 		return h, nil
 	}
+	_, isPart := r.res.hooks.Parts[r.sub]
 	switch {
-	case r.sub == "status" && k.HasStatus(), r.sub == "" && r.res.objects != nil:
+	case r.sub == "status" && k.HasStatus(), r.sub == "" && r.res.objects != nil, isPart:
 		return nil, nil
 	case r.sub == "":
 		return nil, apierrors.NewMethodNotSupported(k.Group, k.Plural, "create")

@@ -92,11 +92,19 @@ func (r *request) fromTree(k *schema.Kind, tree map[string]any, obj proto.Messag
 	return nil
 }
 
+// mustManage refuses an apply that names no field manager.
+func mustManage(req *resourcev1.PatchRequest) error {
+	if req.GetOptions().GetFieldManager() == "" {
+		return apierrors.NewInvalid("meta.k8s.io", "PatchOptions", "", causes("FieldValueRequired", "fieldManager",
+			"Required value: is required for apply patch"))
+	}
+	return nil
+}
+
 // apply merges a configuration into the object, which it creates where it is not there.
 func (r *request) apply(ctx context.Context, req *resourcev1.PatchRequest) (*Result, error) {
-	if req.GetOptions().GetFieldManager() == "" {
-		return nil, apierrors.NewInvalid("meta.k8s.io", "PatchOptions", "", causes("FieldValueRequired", "fieldManager",
-			"Required value: is required for apply patch"))
+	if err := mustManage(req); err != nil {
+		return nil, err
 	}
 	config, err := parseConfig(req.GetPatch())
 	if err != nil {
@@ -210,7 +218,7 @@ func (r *request) patchHandled(ctx context.Context, h *Handler, req *resourcev1.
 	}
 	k := r.body(h)
 	if req.GetType() == resourcev1.PatchType_PATCH_TYPE_APPLY {
-		return nil, apierrors.NewBadRequest("server-side apply on " + r.res.kind.Plural + "/" + r.sub + " is not supported; use a merge patch")
+		return r.applyHandled(ctx, h, req)
 	}
 	for attempt := 1; ; attempt++ {
 		shown, err := r.handle(ctx, h.Get, nil)
@@ -234,6 +242,40 @@ func (r *request) patchHandled(ctx context.Context, h *Handler, req *resourcev1.
 		}
 		return &Result{Item: it, Warnings: r.warnings}, nil
 	}
+}
+
+// applyHandled applies a configuration of what a subresource shows, as one of the object.
+func (r *request) applyHandled(ctx context.Context, h *Handler, req *resourcev1.PatchRequest) (*Result, error) {
+	if h.Applied == nil {
+		return nil, apierrors.NewBadRequest("server-side apply on " + r.res.kind.Plural + "/" + r.sub + " is not supported; use a merge patch")
+	}
+	if err := mustManage(req); err != nil {
+		return nil, err
+	}
+	config, err := parseConfig(req.GetPatch())
+	if err != nil {
+		return nil, err
+	}
+	k := r.body(h)
+	if err := r.fromTree(k, config, k.New()); err != nil {
+		return nil, r.undecodable(err)
+	}
+	whole := h.Applied.Config(config)
+	whole["apiVersion"], whole["kind"] = r.res.kind.APIVersion(), r.res.kind.Kind
+	warnings := r.warnings
+	result, err := r.applyOnce(ctx, req, whole)
+	if err != nil {
+		return nil, err
+	}
+	obj, err := result.Item.Decode()
+	if err != nil {
+		return nil, apierrors.NewInternal(err)
+	}
+	it, err := r.wrap(h.Applied.Show(obj))
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Item: it, Warnings: warnings}, nil
 }
 
 // insists tells whether a patch names a resourceVersion: then it is not tried again on another one.

@@ -77,8 +77,14 @@ func (s *Server) Serves(k *schema.Kind, sub string) bool {
 	if sub == "status" {
 		return k.HasStatus()
 	}
-	_, ok := s.handlers[handlerKey{k.Group, k.Plural, sub}]
-	return ok
+	if _, ok := s.handlers[handlerKey{k.Group, k.Plural, sub}]; ok {
+		return true
+	}
+	if res := s.resources[k]; res != nil {
+		_, ok := res.hooks.Parts[sub]
+		return ok
+	}
+	return false
 }
 
 // options takes over what the client said about a write.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/keelson/keelson/proto/apierrors"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 	"github.com/keelson/keelson/proto/pipeline/admission"
@@ -321,16 +323,23 @@ func (r *request) reconcileMeta(obj, old Object) error {
 // prepareUpdate takes the new object through strategy, defaults, admission and validation.
 func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) (Object, error) {
 	k, hooks := r.res.kind, &r.res.hooks
-	if r.sub == "status" {
+	part, isPart := hooks.Parts[r.sub]
+	switch {
+	case r.sub == "status":
 		r.statusOnly(obj, old)
 		if hooks.PrepareStatus != nil {
 			hooks.PrepareStatus(ctx, obj, old)
 		}
-	} else if k.HasStatus() {
+	case isPart:
+		part.Keep(obj, old)
+		meta := clone(old.GetMetadata())
+		meta.ManagedFields = obj.GetMetadata().GetManagedFields()
+		setMetadata(obj, meta)
+	case k.HasStatus():
 		copyField(obj, old, "status")
 	}
 	k.Default(obj)
-	if r.sub != "status" && hooks.PrepareUpdate != nil {
+	if r.sub != "status" && !isPart && hooks.PrepareUpdate != nil {
 		hooks.PrepareUpdate(ctx, obj, old)
 	}
 	adm := r.admission(admission.Update, obj, old)
@@ -350,8 +359,11 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 		return nil, err
 	}
 	validate := k.Validate
-	if r.sub == "status" {
+	switch {
+	case r.sub == "status":
 		validate = k.ValidateStatus
+	case isPart:
+		validate = func(proto.Message, proto.Message) schema.ErrorList { return part.Validate(k, obj, old) }
 	}
 	if errs := validate(obj, old); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(k.Group, k.Kind, r.name, schema.Causes(errs))

@@ -55,6 +55,8 @@ type Hooks struct {
 	PrepareUpdate func(ctx context.Context, obj, old Object)
 	// PrepareStatus does so for an update of the status; all but metadata and status has been taken from old.
 	PrepareStatus func(ctx context.Context, obj, old Object)
+	// Parts are subresources, by name, that show the object itself and change a part of it, as status does.
+	Parts map[string]Part
 	// Reserve acquires what the object needs exclusively (addresses, ports), after validation and before the store. It
 	// may change obj. The returned function is called with true once the write is done, with false where it failed, and not at all
 	// where nobody knows.
@@ -68,6 +70,15 @@ type Hooks struct {
 	Held func(obj Object) bool
 	// Deleted is called after the object is gone from the store.
 	Deleted func(ctx context.Context, obj Object)
+}
+
+// Part is a subresource that shows the object itself and changes a part of it.
+type Part struct {
+	// Keep takes from old everything of the object's spec and status that the subresource does not change. The
+	// metadata, but for its managed fields, is old's always.
+	Keep func(obj, old Object)
+	// Validate returns what is wrong with the change, in place of the kind's own validation.
+	Validate func(k *schema.Kind, obj, old Object) schema.ErrorList
 }
 
 // SubRequest is a request for a subresource, or for a kind that is never stored.
@@ -89,6 +100,14 @@ type SubRequest struct {
 // HandlerFunc returns the response object. Errors are apierrors.StatusErrors.
 type HandlerFunc func(ctx context.Context, r *SubRequest) (proto.Message, error)
 
+// Applied turns an apply of a subresource into one of the object itself, so that fields are owned in one place.
+type Applied struct {
+	// Config returns the object's configuration (as a JSON tree, without apiVersion and kind) for the subresource's.
+	Config func(config map[string]any) map[string]any
+	// Show is what the subresource shows of an object.
+	Show func(obj proto.Message) proto.Message
+}
+
 // Handler serves one subresource, or with Subresource empty one kind that is never stored.
 type Handler struct {
 	Group, Resource, Subresource string
@@ -96,6 +115,9 @@ type Handler struct {
 	Body proto.Message
 	// Get, Create and Update serve the verbs; nil ones are refused with 405. A patch is Get, the patch, Update.
 	Get, Create, Update HandlerFunc
+	// Applied serves server-side applies of a subresource that shows a few fields of its object in a form of its own.
+	// Nil refuses them.
+	Applied *Applied
 	// Unauthorized skips the pipeline's authorization: for reviews that everybody may ask for about themselves.
 	Unauthorized bool
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -224,6 +225,12 @@ func (a *applier) run(t typed.ParseableType, live, config *typed.TypedValue, r R
 	return merged, managed, nil
 }
 
+// partFields are the fields of spec that subresources change which show the whole object but change a part of it.
+var partFields = map[string][]string{
+	"ephemeralcontainers": {"ephemeralContainers"},
+	"resize":              {"containers", "initContainers"},
+}
+
 // resetFields are the fields that a write of the given subresource does not change, and so does not own.
 func resetFields(k *schema.Kind, subresource string) *fieldpath.Set {
 	out := fieldpath.NewSet()
@@ -232,6 +239,15 @@ func resetFields(k *schema.Kind, subresource string) *fieldpath.Set {
 	}
 	if subresource != "status" {
 		out.Insert(fieldpath.MakePathOrDie("status"))
+		if kept := partFields[subresource]; kept != nil {
+			if spec := k.Descriptor.Fields().ByName("spec"); spec != nil {
+				for i := range spec.Message().Fields().Len() {
+					if n := spec.Message().Fields().Get(i).JSONName(); !slices.Contains(kept, n) {
+						out.Insert(fieldpath.MakePathOrDie("spec", n))
+					}
+				}
+			}
+		}
 		return out
 	}
 	fields := k.Descriptor.Fields()

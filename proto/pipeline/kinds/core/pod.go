@@ -3,13 +3,48 @@ package core
 import (
 	"context"
 
+	"google.golang.org/protobuf/proto"
+
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	"github.com/keelson/keelson/proto/pipeline/strategy"
+	"github.com/keelson/keelson/proto/schema"
+	"github.com/keelson/keelson/proto/schema/kinds/core"
 )
 
 // Pods are the hooks of pods.
 func Pods() strategy.Hooks {
-	return strategy.Hooks{PrepareCreate: preparePod, PrepareStatus: preparePodStatus, Grace: podGrace}
+	return strategy.Hooks{PrepareCreate: preparePod, PrepareStatus: preparePodStatus, Grace: podGrace, Parts: map[string]strategy.Part{
+		"ephemeralcontainers": {Keep: keepEphemeral, Validate: validateEphemeral},
+		"resize":              {Keep: keepResize, Validate: validateResize},
+	}}
+}
+
+// keepEphemeral takes everything but the ephemeral containers from the stored pod.
+func keepEphemeral(obj, old strategy.Object) {
+	p, was := obj.(*corev1.Pod), old.(*corev1.Pod)
+	sent := p.GetSpec().GetEphemeralContainers()
+	p.Spec, p.Status = proto.CloneOf(was.GetSpec()), was.GetStatus()
+	if p.Spec == nil {
+		p.Spec = &corev1.PodSpec{}
+	}
+	p.Spec.EphemeralContainers = sent
+}
+
+func validateEphemeral(k *schema.Kind, obj, old strategy.Object) schema.ErrorList {
+	p, was := obj.(*corev1.Pod), old.(*corev1.Pod)
+	// The rules of an ordinary update hold for everything else.
+	with := proto.CloneOf(was)
+	with.Spec.EphemeralContainers = p.GetSpec().GetEphemeralContainers()
+	return append(k.Validate(p, with), core.EphemeralContainers(p, was)...)
+}
+
+func keepResize(obj, old strategy.Object) { core.ResizeKeep(obj.(*corev1.Pod), old.(*corev1.Pod)) }
+
+func validateResize(k *schema.Kind, obj, old strategy.Object) schema.ErrorList {
+	p, was := obj.(*corev1.Pod), old.(*corev1.Pod)
+	with := proto.CloneOf(was)
+	with.Spec = p.GetSpec()
+	return append(k.Validate(p, with), core.Resize(p, was, qosClass)...)
 }
 
 func preparePod(_ context.Context, obj strategy.Object) {

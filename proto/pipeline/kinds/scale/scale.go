@@ -24,6 +24,7 @@ func Handlers() []strategy.Handler {
 	for _, r := range [][2]string{{"apps", "deployments"}, {"apps", "replicasets"}, {"apps", "statefulsets"}, {"", "replicationcontrollers"}} {
 		out = append(out, strategy.Handler{
 			Group: r[0], Resource: r[1], Subresource: "scale", Body: &autoscalingv1.Scale{}, Get: get, Update: update,
+			Applied: &strategy.Applied{Config: configOf, Show: show},
 		})
 	}
 	return out
@@ -37,10 +38,34 @@ func get(ctx context.Context, r *strategy.SubRequest) (proto.Message, error) {
 	return of(it.Decode())
 }
 
+// configOf is the configuration of the scaled object for that of a scale.
+func configOf(scale map[string]any) map[string]any {
+	out := map[string]any{}
+	if meta, ok := scale["metadata"].(map[string]any); ok {
+		kept := map[string]any{}
+		for _, key := range []string{"name", "namespace", "uid", "resourceVersion"} {
+			if v, ok := meta[key]; ok {
+				kept[key] = v
+			}
+		}
+		out["metadata"] = kept
+	}
+	if spec, ok := scale["spec"].(map[string]any); ok {
+		if n, ok := spec["replicas"]; ok {
+			out["spec"] = map[string]any{"replicas": n}
+		}
+	}
+	return out
+}
+
 func of(obj proto.Message, err error) (proto.Message, error) {
 	if err != nil {
 		return nil, apierrors.NewInternal(err)
 	}
+	return show(obj), nil
+}
+
+func show(obj proto.Message) proto.Message {
 	meta := obj.(strategy.Object).GetMetadata()
 	m := obj.ProtoReflect()
 	return &autoscalingv1.Scale{
@@ -50,7 +75,7 @@ func of(obj proto.Message, err error) (proto.Message, error) {
 		},
 		Spec:   &autoscalingv1.ScaleSpec{Replicas: number(m, "spec", "replicas")},
 		Status: &autoscalingv1.ScaleStatus{Replicas: number(m, "status", "replicas"), Selector: selectorOf(m)},
-	}, nil
+	}
 }
 
 func update(ctx context.Context, r *strategy.SubRequest) (proto.Message, error) {

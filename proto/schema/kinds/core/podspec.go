@@ -86,6 +86,7 @@ func containers(s *corev1.PodSpec, volumes map[string]bool, at *rule.Path) rule.
 			}
 			taken[c.Name] = true
 			errs = append(errs, container(c, volumes, s.HostNetwork, at)...)
+			errs = append(errs, resizePolicy(c.ResizePolicy, s.RestartPolicy, at.Child("resizePolicy"))...)
 			sidecar := c.GetRestartPolicy() == "Always"
 			if list.init && !sidecar {
 				for _, f := range []struct {
@@ -112,14 +113,7 @@ func containers(s *corev1.PodSpec, volumes map[string]bool, at *rule.Path) rule.
 			}
 		}
 	}
-	for i, c := range s.EphemeralContainers {
-		name := c.GetEphemeralContainerCommon().GetName()
-		if name != "" && taken[name] {
-			errs = append(errs, field.Duplicate(at.Child("ephemeralContainers").Index(i).Child("name"), name))
-		}
-		taken[name] = true
-	}
-	return errs
+	return append(errs, ephemerals(s, taken, volumes, at.Child("ephemeralContainers"))...)
 }
 
 func podSecurity(p *corev1.PodSecurityContext, at *rule.Path) rule.ErrorList {
