@@ -147,3 +147,85 @@ func (p *parser) duplicateItems(depth int) error {
 		}
 	}
 }
+
+// Member returns the value of a member of a JSON object such as a rest field holds; nil where it is not there or the
+// object is malformed. The result points into the object.
+func Member(object []byte, name string) []byte {
+	from, to, _, _ := findMember(object, name)
+	if to == 0 {
+		return nil
+	}
+	return object[from:to]
+}
+
+// SetMember returns a JSON object with a member set, or without it where value is nil. It may return object itself, which
+// is not changed. Where members are in the order of their names they stay so.
+func SetMember(object []byte, name string, value []byte) []byte {
+	if len(object) < 2 {
+		object = []byte("{}")
+	}
+	from, to, start, at := findMember(object, name)
+	switch {
+	case to == 0 && value == nil:
+	case value == nil:
+		// With the comma behind it, or the one before it where it is the last.
+		if end := to; object[end] == ',' {
+			to = end + 1
+		} else if object[start-1] == ',' {
+			start--
+		}
+		object = append(append(make([]byte, 0, len(object)), object[:start]...), object[to:]...)
+	case to > 0:
+		out := make([]byte, 0, len(object)-(to-from)+len(value))
+		object = append(append(append(out, object[:from]...), value...), object[to:]...)
+	default:
+		out := append(make([]byte, 0, len(object)+len(name)+len(value)+8), object[:at]...)
+		if object[at-1] != '{' && object[at-1] != ',' {
+			out = append(out, ',')
+		}
+		out = append(append(appendString(out, unsafeBytes(name)), ':'), value...)
+		if object[at] != '}' {
+			out = append(out, ',')
+		}
+		object = append(out, object[at:]...)
+	}
+	if len(object) == 2 {
+		return nil
+	}
+	return object
+}
+
+// findMember returns where a member's value begins and ends (to is 0 where there is none), where its name begins, and
+// where it would have to stand.
+func findMember(object []byte, name string) (from, to, start, at int) {
+	if len(object) < 2 || object[0] != '{' {
+		return 0, 0, 0, 0
+	}
+	for i := space(object, 1); i < len(object) && object[i] == '"'; {
+		begin := i
+		end, err := skipString(object, i+1)
+		if err != nil {
+			return 0, 0, 0, 0
+		}
+		key := string(object[begin+1 : end-1])
+		i = space(object, end)
+		i = space(object, i+1)
+		value := i
+		if i, err = skipJSON(object, i, 0); err != nil {
+			return 0, 0, 0, 0
+		}
+		if key == name {
+			return value, i, begin, begin
+		}
+		if at == 0 && key > name {
+			at = begin
+		}
+		if i = space(object, i); i < len(object) && object[i] == ',' {
+			i = space(object, i+1)
+		}
+	}
+	if at == 0 {
+		at = len(object) - 1
+	}
+	return 0, 0, 0, at
+}

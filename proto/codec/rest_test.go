@@ -64,3 +64,30 @@ func TestCustomObjectStrict(t *testing.T) {
 		}
 	}
 }
+
+func TestMembers(t *testing.T) {
+	for _, c := range []struct{ object, name, value, want string }{
+		{``, "status", `1`, `{"status":1}`},
+		{`{"spec":{}}`, "status", `{"a":1}`, `{"spec":{},"status":{"a":1}}`},
+		{`{"spec":{},"status":1}`, "status", `2`, `{"spec":{},"status":2}`},
+		{`{"spec":{},"status":1}`, "status", ``, `{"spec":{}}`},
+		{`{"status":1}`, "status", ``, ``},
+		{`{"status":1,"z":2}`, "status", ``, `{"z":2}`},
+		{`{"a":1,"status":1,"z":2}`, "status", ``, `{"a":1,"z":2}`},
+		{`{"a":1,"z":2}`, "status", `"x"`, `{"a":1,"status":"x","z":2}`},
+		{`{"z":2}`, "a", `"x"`, `{"a":"x","z":2}`},
+		{`{"z":2}`, "a", ``, `{"z":2}`},
+	} {
+		var value []byte
+		if c.value != "" {
+			value = []byte(c.value)
+		}
+		got := codec.SetMember([]byte(c.object), c.name, value)
+		if string(got) != c.want {
+			t.Errorf("%s with %s=%s is %s, want %s", c.object, c.name, c.value, got, c.want)
+		}
+		if back := codec.Member(got, c.name); string(back) != c.value {
+			t.Errorf("%s of %s is %s", c.name, got, back)
+		}
+	}
+}

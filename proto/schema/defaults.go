@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	optionsv1 "github.com/keelson/keelson/proto/gen/keelson/options/v1"
 	"github.com/keelson/keelson/proto/schema/shape"
 )
@@ -15,6 +16,10 @@ import (
 // Default sets what an object leaves unsaid, in place, and makes one form of what can be encoded in two, so that objects
 // that are alike are so on the wire too. It is idempotent.
 func (k *Kind) Default(obj proto.Message) {
+	if custom, ok := obj.(*metav1.CustomObject); ok && k.Custom != nil {
+		k.defaultCustom(custom)
+		return
+	}
 	if k.plan == nil || obj == nil {
 		return
 	}

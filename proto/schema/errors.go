@@ -10,6 +10,9 @@ import (
 // ErrorList holds what is wrong with an object, all of it at once, in Kubernetes' wording.
 type ErrorList = rule.ErrorList
 
+// Error is one of them.
+type Error = rule.Error
+
 // Causes turns errors into the causes of an Invalid status.
 func Causes(errs ErrorList) []*metav1.StatusCause {
 	out := make([]*metav1.StatusCause, 0, len(errs))

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/schema/shape"
 )
 
@@ -19,6 +20,9 @@ type selectable struct {
 // Fields returns the values of an object that field selectors may ask for, by path. metadata.name and, for namespaced
 // kinds, metadata.namespace are always among them.
 func (k *Kind) Fields(obj proto.Message) map[string]string {
+	if custom, ok := obj.(*metav1.CustomObject); ok && k.Custom != nil {
+		return k.customFields(custom)
+	}
 	out := make(map[string]string, len(k.fields)+1)
 	for _, f := range k.fields {
 		out[f.path] = f.value(obj.ProtoReflect())

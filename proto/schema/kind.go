@@ -38,10 +38,23 @@ type Kind struct {
 	StoragePath string
 	// StorageVersion is the apiVersion in which objects are stored ("apps/v1").
 	StorageVersion string
-	// Descriptor is nil for kinds that are not built in.
+	// Descriptor is that of CustomObject for all custom kinds.
 	Descriptor protoreflect.MessageDescriptor
 	// ListDescriptor is nil where the kind has no collection.
 	ListDescriptor protoreflect.MessageDescriptor
+
+	// StoredAsJSON kinds are in the store as plain JSON, as Kubernetes has them.
+	StoredAsJSON bool
+	// Custom is the behaviour of a kind that a definition has added; nil for built-in kinds.
+	Custom Custom
+	// Converter is set for custom kinds whose versions differ in more than apiVersion.
+	Converter Converter
+	// Scale is set for custom kinds with a scale subresource.
+	Scale *Scale
+	// Deprecation is what users of the version are warned of; mostly empty.
+	Deprecation string
+	// Terminating kinds are about to vanish with all their objects: none are created any more.
+	Terminating bool
 
 	messageType protoreflect.MessageType
 	hooks       rule.Kind
@@ -97,7 +110,7 @@ func (k *Kind) GroupResource() string {
 	return k.Plural + "." + k.Group
 }
 
-// New returns an empty object. It must not be called on kinds without a descriptor.
+// New returns an empty object.
 func (k *Kind) New() proto.Message { return k.messageType.New().Interface() }
 
 // Subresource returns the subresource with a name.

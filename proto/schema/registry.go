@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -13,8 +14,10 @@ import (
 	"github.com/keelson/keelson/proto/schema/rule"
 )
 
-// Registry finds kinds by what requests name them. It does not change once it is built.
+// Registry finds kinds by what requests name them: the built-in ones, which do not change once it is built, and in a
+// registry made by Fork custom ones, which come and go.
 type Registry struct {
+	custom     atomic.Pointer[customSet]
 	kinds      []*Kind
 	byResource map[triple]*Kind
 	byKind     map[triple]*Kind
@@ -49,26 +52,35 @@ func NewRegistry(files *protoregistry.Files, hooks rule.Set) *Registry {
 		r.addBody(c, b)
 	}
 	c.prune()
-	slices.SortFunc(r.kinds, func(a, b *Kind) int {
-		return cmp.Or(strings.Compare(a.Group, b.Group), compareVersions(a.Version, b.Version), strings.Compare(a.Plural, b.Plural))
+	sortKinds(r.kinds)
+	preferred(r.kinds, r.byResource, r.byKind)
+	return r
+}
+
+func sortKinds(kinds []*Kind) {
+	slices.SortStableFunc(kinds, func(a, b *Kind) int {
+		return cmp.Or(strings.Compare(a.Group, b.Group), CompareVersions(a.Version, b.Version), strings.Compare(a.Plural, b.Plural))
 	})
-	// The preferred version is the first served one, else the first.
+}
+
+// preferred adds the versions that are meant where none is named: the first served one, else the first. Kinds are in
+// order.
+func preferred(kinds []*Kind, byResource, byKind map[triple]*Kind) {
 	for _, served := range []bool{true, false} {
-		for _, k := range r.kinds {
+		for _, k := range kinds {
 			if k.Served != served {
 				continue
 			}
 			for _, e := range []struct {
 				m    map[triple]*Kind
 				name string
-			}{{r.byResource, k.Plural}, {r.byKind, k.Kind}} {
+			}{{byResource, k.Plural}, {byKind, k.Kind}} {
 				if t := (triple{k.Group, "", e.name}); e.m[t] == nil {
 					e.m[t] = k
 				}
 			}
 		}
 	}
-	return r
 }
 
 func (r *Registry) add(k *Kind) {
@@ -79,17 +91,32 @@ func (r *Registry) add(k *Kind) {
 }
 
 // Kinds returns every kind, those that are not served too, by group, version (best first) and plural.
-func (r *Registry) Kinds() []*Kind { return r.kinds }
+func (r *Registry) Kinds() []*Kind {
+	if c := r.custom.Load(); c != nil {
+		return c.all
+	}
+	return r.kinds
+}
 
 // ByResource finds a kind by its plural. An empty version is the preferred one.
 func (r *Registry) ByResource(group, version, plural string) (*Kind, bool) {
 	k, ok := r.byResource[triple{group, version, plural}]
+	if !ok {
+		if c := r.custom.Load(); c != nil {
+			k, ok = c.byResource[triple{group, version, plural}]
+		}
+	}
 	return k, ok
 }
 
 // ByKind finds a kind by its name in manifests. An empty version is the preferred one.
 func (r *Registry) ByKind(group, version, kind string) (*Kind, bool) {
 	k, ok := r.byKind[triple{group, version, kind}]
+	if !ok {
+		if c := r.custom.Load(); c != nil {
+			k, ok = c.byKind[triple{group, version, kind}]
+		}
+	}
 	return k, ok
 }
 
@@ -97,24 +124,6 @@ func (r *Registry) ByKind(group, version, kind string) (*Kind, bool) {
 func (r *Registry) ByMessage(name protoreflect.FullName) (*Kind, bool) {
 	k, ok := r.byMessage[name]
 	return k, ok
-}
-
-// compareVersions orders as Kubernetes does: v2, v1, v1beta2, v1beta1, v1alpha1.
-func compareVersions(a, b string) int {
-	if a == b {
-		return 0
-	}
-	return cmp.Or(-cmp.Compare(stability(a), stability(b)), -cmp.Compare(len(a), len(b)), -strings.Compare(a, b))
-}
-
-func stability(version string) int {
-	switch {
-	case strings.Contains(version, "alpha"):
-		return 0
-	case strings.Contains(version, "beta"):
-		return 1
-	}
-	return 2
 }
 
 // findMessage finds the generated Go type of a message.
@@ -143,6 +152,7 @@ func kindOf(gv *optionsv1.GroupVersion, md protoreflect.MessageDescriptor) *Kind
 	}
 	k.StoragePath = cmp.Or(k.StoragePath, k.Plural)
 	k.StorageVersion = storageVersion(k, res.GetStorageVersion())
+	k.StoredAsJSON = k.Group == "apiextensions.k8s.io" || k.Group == "apiregistration.k8s.io"
 	for _, s := range res.GetSubresources() {
 		k.Subresources = append(k.Subresources, subresource(k, s))
 	}

@@ -19,6 +19,9 @@ import (
 // update and nil on create.
 func (k *Kind) Validate(obj, old proto.Message) ErrorList {
 	errs := k.validateMeta(obj, old)
+	if k.Custom != nil {
+		return dedupe(append(errs, k.validateCustom(obj, old, false)...))
+	}
 	if k.plan != nil {
 		w := walker{skip: k.metaField, status: k.statusField}
 		w.message(k.plan, obj.ProtoReflect(), reflectOrNil(old), nil)
@@ -33,6 +36,9 @@ func (k *Kind) Validate(obj, old proto.Message) ErrorList {
 // ValidateStatus returns everything that is wrong with a write of the status subresource.
 func (k *Kind) ValidateStatus(obj, old proto.Message) ErrorList {
 	errs := k.validateMeta(obj, old)
+	if k.Custom != nil {
+		return dedupe(append(errs, k.validateCustom(obj, old, true)...))
+	}
 	if k.hooks.ValidateStatus != nil {
 		errs = append(errs, k.hooks.ValidateStatus(obj, old)...)
 	}

@@ -55,7 +55,7 @@ func Apply(r Request) (*Result, error) {
 	if err := checkConfig(r); err != nil {
 		return nil, err
 	}
-	t := TypeOf(k.Descriptor)
+	t := typeOf(k)
 	config, err := t.FromUnstructured(r.Config)
 	if err != nil {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("failed to create typed patch object (%s): %v", name(r), err))
@@ -194,7 +194,7 @@ var server = func() *fieldpath.Set {
 
 func (a *applier) run(t typed.ParseableType, live, config *typed.TypedValue, r Request) (*typed.TypedValue, fieldpath.ManagedFields, error) {
 	u := (&merge.UpdaterBuilder{Converter: converter(a.version), IgnoreFilter: map[fieldpath.APIVersion]fieldpath.Filter{
-		fieldpath.APIVersion(a.version): fieldpath.NewExcludeSetFilter(resetFields(r.Kind, r.Writer.Subresource)),
+		fieldpath.APIVersion(a.version): fieldpath.NewExcludeSetFilter(resetFields(r.Kind, r.Writer.Subresource, r.Live, r.Config)),
 	}}).BuildUpdater()
 	self := a.key(a.self)
 	try := func(force bool) (*typed.TypedValue, fieldpath.ManagedFields, error) {
@@ -231,8 +231,9 @@ var partFields = map[string][]string{
 	"resize":              {"containers", "initContainers"},
 }
 
-// resetFields are the fields that a write of the given subresource does not change, and so does not own.
-func resetFields(k *schema.Kind, subresource string) *fieldpath.Set {
+// resetFields are the fields that a write of the given subresource does not change, and so does not own. The fields of a
+// custom kind are those that the trees have.
+func resetFields(k *schema.Kind, subresource string, trees ...map[string]any) *fieldpath.Set {
 	out := fieldpath.NewSet()
 	if !k.HasStatus() {
 		return out
@@ -250,11 +251,24 @@ func resetFields(k *schema.Kind, subresource string) *fieldpath.Set {
 		}
 		return out
 	}
+	reset := func(name string) {
+		switch name {
+		case "metadata", "status", "apiVersion", "kind":
+		default:
+			out.Insert(fieldpath.MakePathOrDie(name))
+		}
+	}
+	if k.IsCustom() {
+		for _, tree := range trees {
+			for name := range tree {
+				reset(name)
+			}
+		}
+		return out
+	}
 	fields := k.Descriptor.Fields()
 	for i := range fields.Len() {
-		if n := fields.Get(i).JSONName(); n != "metadata" && n != "status" {
-			out.Insert(fieldpath.MakePathOrDie(n))
-		}
+		reset(fields.Get(i).JSONName())
 	}
 	return out
 }

@@ -43,17 +43,20 @@ func Track(k *schema.Kind, live, obj proto.Message, w Writer) error {
 	entries := current(liveMeta, meta, w.Subresource != "")
 	meta.ManagedFields = nil
 	if len(entries) == 0 {
+		if live == nil && k.IsCustom() {
+			return createCustom(k, meta, obj, w)
+		}
 		if live == nil {
 			create(k, meta, obj, w)
 		}
 		// Else tracking of this object has ended: somebody reset its managed fields.
 		return nil
 	}
-	var old protoreflect.Message
-	if live != nil {
-		old = live.ProtoReflect()
+	change, err := diff(k, live, obj)
+	if err != nil {
+		return err
 	}
-	if change := Diff(old, obj.ProtoReflect()); !change.Empty() {
+	if !change.Empty() {
 		var err error
 		if entries, err = update(entries, change, k.APIVersion(), w); err != nil {
 			return err
@@ -65,6 +68,17 @@ func Track(k *schema.Kind, live, obj proto.Message, w Writer) error {
 	}
 	meta.ManagedFields = list
 	return nil
+}
+
+func diff(k *schema.Kind, live, obj proto.Message) (Change, error) {
+	if k.IsCustom() {
+		return diffCustom(k, live, obj)
+	}
+	var old protoreflect.Message
+	if live != nil {
+		old = live.ProtoReflect()
+	}
+	return Diff(old, obj.ProtoReflect()), nil
 }
 
 // create gives everything in a new object to the writer.

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
 	optionsv1 "github.com/keelson/keelson/proto/gen/keelson/options/v1"
+	kinds "github.com/keelson/keelson/proto/schema"
 	"github.com/keelson/keelson/proto/schema/shape"
 )
 
@@ -16,6 +17,14 @@ var (
 	typesMu sync.Mutex
 	types   = map[protoreflect.FullName]typed.ParseableType{}
 )
+
+// typeOf returns the type of a kind.
+func typeOf(k *kinds.Kind) typed.ParseableType {
+	if k.IsCustom() {
+		return k.Custom.ApplyType()
+	}
+	return TypeOf(k.Descriptor)
+}
 
 // TypeOf returns the structured-merge-diff type of a root message; made once.
 func TypeOf(md protoreflect.MessageDescriptor) typed.ParseableType {
