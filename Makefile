@@ -9,7 +9,7 @@ export GOFLAGS ?= -buildvcs=false
 export PATH := $(PATH):/usr/local/go/bin
 
 COMPONENTS := apiserver scheduler controller-manager kubelet proxy
-MODULES := proto proto/sdk proto/compat apiserver scheduler controller-manager kubelet proxy deploy deploy/e2e deploy/bench
+MODULES := proto proto/sdk proto/compat apiserver scheduler controller-manager kubelet proxy deploy deploy/e2e deploy/bench deploy/ecosystem
 EXAMPLES := web backend store
 KUBECTL_VERSION := v1.37.2
 VERSION ?= v1.37.2+keelson
@@ -52,6 +52,10 @@ $(BIN)/kubectl: deploy/e2e/go.mod $(wildcard deploy/e2e/cmd/kubectl/*.go)
 	cd deploy/e2e && GOWORK=off go build \
 		-ldflags '-X k8s.io/component-base/version.gitVersion=$(KUBECTL_VERSION) -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37' \
 		-o $@ ./cmd/kubectl
+
+HELM := $(BIN)/helm3 $(BIN)/helm4
+$(BIN)/helm%: deploy/ecosystem/go.mod
+	cd deploy/ecosystem && GOWORK=off go build -o $@ helm.sh/helm/v$*/cmd/helm
 
 $(TOOLS)/.stamp: proto/tools/go.mod proto/tools/go.sum
 	@mkdir -p $(TOOLS)
@@ -99,11 +103,15 @@ test: test-unit test-e2e ## Run every test: unit, component, end to end (root)
 
 .PHONY: test-unit
 test-unit: ## Run the tests of each module by itself
-	@for m in $(filter-out deploy/e2e,$(MODULES)); do echo "== $$m"; (cd $$m && GOWORK=off go test -timeout 20m ./...); done
+	@for m in $(filter-out deploy/e2e deploy/ecosystem,$(MODULES)); do echo "== $$m"; (cd $$m && GOWORK=off go test -timeout 20m ./...); done
 
 .PHONY: test-e2e
 test-e2e: build kubectl $(BIN)/etcd ## Run the end-to-end tests on a three-node cluster (root)
 	cd deploy/e2e && GOWORK=off KEELSON_BIN=$(BIN) go test -count=1 -timeout 40m ./...
+
+.PHONY: test-ecosystem
+test-ecosystem: build kubectl $(HELM) ## Run Helm and an operator on controller-runtime on a cluster (root)
+	cd deploy/ecosystem && GOWORK=off KEELSON_BIN=$(BIN) go test -count=1 -timeout 20m ./...
 
 .PHONY: bench
 bench: build ## Run the benchmarks and print ratios and figures (BENCH_FLAGS=--help lists what can be changed)
