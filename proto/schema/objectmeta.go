@@ -33,11 +33,11 @@ func validateMeta(m *metav1.ObjectMeta, namespaced bool, nameFormat string, at *
 	switch {
 	case namespaced && m.Namespace == "":
 		errs = append(errs, field.Required(at.Child("namespace"), ""))
-	case namespaced:
+	case namespaced && !format.IsLabel(m.Namespace):
 		for _, msg := range utilvalidation.IsDNS1123Label(m.Namespace) {
 			errs = append(errs, field.Invalid(at.Child("namespace"), m.Namespace, msg))
 		}
-	case m.Namespace != "":
+	case !namespaced && m.Namespace != "":
 		errs = append(errs, field.Forbidden(at.Child("namespace"), "not allowed on this type"))
 	}
 	if m.Generation < 0 {

@@ -3,7 +3,6 @@ package schema
 import (
 	"slices"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	optionsv1 "github.com/keelson/keelson/proto/gen/keelson/options/v1"
@@ -16,17 +15,19 @@ import (
 // out, so that a walk visits only fields with rules.
 type plan struct {
 	desc  protoreflect.MessageDescriptor
+	shape *shape.Message
 	hooks rule.Message
 	// empty stands for absent sub-messages of this type; read only.
-	empty proto.Message
+	empty shape.Pointer
 
 	defaults []defaultStep
 	rules    []ruleStep
 
 	// embeds are the embedded messages and the way to those further inside.
 	embeds []embedStep
-	// nanos is set for times: the field that Kubernetes always writes.
-	nanos protoreflect.FieldDescriptor
+	// nanos is set for times: the field that Kubernetes always writes. seconds is the other.
+	nanos, seconds *shape.Field
+	hasUnions      bool
 
 	// whether anything in here or below sets defaults, demands something, or is embedded
 	hasDefaults, hasRules, hasEmbeds bool
@@ -34,27 +35,33 @@ type plan struct {
 
 type embedStep struct {
 	fd       protoreflect.FieldDescriptor
+	field    *shape.Field
 	embedded bool
 	sub      *plan
 }
 
 type defaultStep struct {
 	fd       protoreflect.FieldDescriptor
+	field    *shape.Field
 	value    func() protoreflect.Value // nil: nothing to set, only descend
 	embedded bool
 	sub      *plan // nil for scalars
 }
 
 type ruleStep struct {
-	fd       protoreflect.FieldDescriptor
-	name     string
-	options  *optionsv1.Field
-	own      bool // the field itself has rules
-	check    format.Func
-	embedded bool
-	inline   bool
-	union    *union
-	sub      *plan
+	fd      protoreflect.FieldDescriptor
+	field   *shape.Field
+	name    string
+	options *optionsv1.Field
+	own     bool // the field itself has rules
+	number  bool // of signed integers
+	// immutable fields of an object's own metadata have rules elsewhere; those of a template's are as free as the template.
+	immutable bool
+	check     format.Func
+	embedded  bool
+	inline    bool
+	union     *union
+	sub       *plan
 }
 
 // union is a set of fields of one message of which at most one may be set.
@@ -126,13 +133,13 @@ func (c *compiler) collect(md protoreflect.MessageDescriptor) *plan {
 	if p, ok := c.plans[md.FullName()]; ok {
 		return p
 	}
-	p := &plan{desc: md, hooks: c.hooks[md.FullName()]}
+	p := &plan{desc: md, shape: shape.Of(md), hooks: c.hooks[md.FullName()]}
 	c.plans[md.FullName()] = p
 	if t, err := c.types(md.FullName()); err == nil {
-		p.empty = t.New().Interface()
+		p.empty = shape.PointerTo(t.New().Interface())
 	}
 	if f := shape.FormOf(md); f == optionsv1.JSONForm_JSON_FORM_TIME || f == optionsv1.JSONForm_JSON_FORM_MICRO_TIME {
-		p.nanos = md.Fields().ByName("nanos")
+		p.nanos, p.seconds = shape.Direct(md.Fields().ByName("nanos")), shape.Direct(md.Fields().ByNumber(1))
 	}
 	unions := map[string]*union{}
 	fields := md.Fields()
@@ -144,11 +151,14 @@ func (c *compiler) collect(md protoreflect.MessageDescriptor) *plan {
 			sub = c.collect(v)
 		}
 		embedded := shape.Embedded(fd, o)
+		direct := shape.Direct(fd)
 		if sub != nil {
-			p.embeds = append(p.embeds, embedStep{fd, embedded, sub})
+			p.embeds = append(p.embeds, embedStep{fd, direct, embedded, sub})
 		}
-		p.defaults = append(p.defaults, defaultStep{fd: fd, value: compileDefault(fd, o.GetDefault()), embedded: embedded, sub: sub})
-		s := ruleStep{fd: fd, name: fd.JSONName(), options: o, embedded: embedded, inline: o.GetInline(), sub: sub}
+		p.defaults = append(p.defaults, defaultStep{fd: fd, field: direct, value: compileDefault(fd, o.GetDefault()), embedded: embedded, sub: sub})
+		s := ruleStep{fd: fd, field: direct, name: fd.JSONName(), options: o, embedded: embedded, inline: o.GetInline(), sub: sub,
+			number:    fd.Kind() == protoreflect.Int32Kind || fd.Kind() == protoreflect.Int64Kind,
+			immutable: o.GetImmutable() && md.FullName() != objectMeta}
 		if o.GetFormat() != "" {
 			s.check = format.Named(o.GetFormat())
 		}
@@ -159,6 +169,7 @@ func (c *compiler) collect(md protoreflect.MessageDescriptor) *plan {
 			unions[u].members = append(unions[u].members, s.name)
 			unions[u].required = unions[u].required || o.GetUnionRequired()
 			s.union = unions[u]
+			p.hasUnions = true
 		}
 		s.own = s.check != nil || s.union != nil || o.GetRequired() || len(o.GetEnum()) > 0 || o.Minimum != nil ||
 			o.Maximum != nil || o.MaxLength != nil || o.MaxItems != nil || o.MinItems != nil || o.GetImmutable() ||

@@ -17,14 +17,14 @@ import (
 type Func func(value string) []string
 
 var named = map[string]Func{
-	"dns-label":        validation.IsDNS1123Label,
+	"dns-label":        first(IsLabel, validation.IsDNS1123Label),
 	"dns-1035-label":   validation.IsDNS1035Label,
-	"dns-subdomain":    validation.IsDNS1123Subdomain,
+	"dns-subdomain":    first(IsSubdomain, validation.IsDNS1123Subdomain),
 	"wildcard-dns":     WildcardOrSubdomain,
-	"qualified-name":   validation.IsQualifiedName,
-	"label-key":        validation.IsQualifiedName,
-	"label-value":      validation.IsValidLabelValue,
-	"config-map-key":   validation.IsConfigMapKey,
+	"qualified-name":   first(IsQualifiedName, validation.IsQualifiedName),
+	"label-key":        first(IsQualifiedName, validation.IsQualifiedName),
+	"label-value":      first(IsLabelValue, validation.IsValidLabelValue),
+	"config-map-key":   first(isDataKey, validation.IsConfigMapKey),
 	"env-var-name":     validation.IsRelaxedEnvVarName,
 	"http-header-name": validation.IsHTTPHeaderName,
 	"port-name":        validation.IsValidPortName,
@@ -34,15 +34,15 @@ var named = map[string]Func{
 	"path-segment":     content.IsPathSegmentName,
 	"absolute-path":    AbsolutePath,
 	"path":             NonEmptyPath,
-	"quantity":         Quantity,
+	"quantity":         first(isQuantity, Quantity),
 	"c-identifier":     validation.IsCIdentifier,
 	// Names that Kubernetes' own declarations use.
-	"k8s-short-name":         validation.IsDNS1123Label,
-	"k8s-long-name":          validation.IsDNS1123Subdomain,
+	"k8s-short-name":         first(IsLabel, validation.IsDNS1123Label),
+	"k8s-long-name":          first(IsSubdomain, validation.IsDNS1123Subdomain),
 	"k8s-long-name-caseless": caseless,
-	"k8s-label-key":          validation.IsQualifiedName,
+	"k8s-label-key":          first(IsQualifiedName, validation.IsQualifiedName),
 	"k8s-prefixed-label-key": content.IsPrefixedLabelKey,
-	"k8s-label-value":        validation.IsValidLabelValue,
+	"k8s-label-value":        first(IsLabelValue, validation.IsValidLabelValue),
 }
 
 // Named returns the function of a format; nil for formats of numbers and those that only describe.
@@ -53,6 +53,9 @@ func Known(name string) bool { return named[name] != nil }
 
 // Name applies a name format to metadata.name or, with prefix, to generateName, whose end may be cut.
 func Name(format, name string, prefix bool) []string {
+	if IsLabel(name) && (format == "dns-label" || format == "dns-subdomain" || format == "") || format == "dns-subdomain" && IsSubdomain(name) {
+		return nil
+	}
 	switch format {
 	case "dns-label":
 		return apivalidation.NameIsDNSLabel(name, prefix)

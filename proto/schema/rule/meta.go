@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/keelson/keelson/proto/schema/format"
 )
 
 // MaxAnnotations is the most bytes that the keys and values of an object's annotations may have together.
@@ -18,6 +20,13 @@ const MaxFieldManager = 128
 
 // Labels checks the keys and values of labels.
 func Labels(labels map[string]string, at *Path) ErrorList {
+	plain := true
+	for k, v := range labels {
+		plain = plain && format.IsQualifiedName(k) && format.IsLabelValue(v)
+	}
+	if plain {
+		return nil
+	}
 	var errs ErrorList
 	for _, k := range slices.Sorted(maps.Keys(labels)) {
 		for _, msg := range validation.IsQualifiedName(k) {
@@ -33,12 +42,17 @@ func Labels(labels map[string]string, at *Path) ErrorList {
 // Annotations checks the keys of annotations and their size.
 func Annotations(annotations map[string]string, at *Path) ErrorList {
 	var errs ErrorList
-	size := 0
-	for _, k := range slices.Sorted(maps.Keys(annotations)) {
-		for _, msg := range validation.IsQualifiedName(strings.ToLower(k)) {
-			errs = append(errs, field.Invalid(at, k, msg))
+	size, plain := 0, true
+	for k, v := range annotations {
+		size += len(k) + len(v)
+		plain = plain && format.IsQualifiedName(k)
+	}
+	if !plain {
+		for _, k := range slices.Sorted(maps.Keys(annotations)) {
+			for _, msg := range validation.IsQualifiedName(strings.ToLower(k)) {
+				errs = append(errs, field.Invalid(at, k, msg))
+			}
 		}
-		size += len(k) + len(annotations[k])
 	}
 	if size > MaxAnnotations {
 		errs = append(errs, field.TooLong(at, "", MaxAnnotations))

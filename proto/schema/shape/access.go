@@ -285,3 +285,45 @@ func (f *Field) Bool(p Pointer) bool {
 func (m *Message) Interface(p Pointer) proto.Message {
 	return reflect.NewAt(m.goType, p).Interface().(proto.Message)
 }
+
+// Direct returns a field by its descriptor alone, outside of the shape of a message: its pointers are to the message that
+// the descriptor belongs to, without regard to what is inlined.
+func Direct(fd protoreflect.FieldDescriptor) *Field {
+	f := &Field{Name: fd.JSONName(), Desc: fd, Options: OptionsOf(fd), access: accesses(fd.ContainingMessage())[fd.Number()], scalar: scalarOf(fd)}
+	f.embedded = f.Embedded()
+	value := fd
+	if fd.IsMap() {
+		value = fd.MapValue()
+		f.scalar = scalarOf(value)
+	}
+	if value.Message() != nil {
+		f.Elem = Of(value.Message())
+	}
+	return f
+}
+
+// IntAt returns an item of a list of signed numbers.
+func (f *Field) IntAt(p Pointer, i int) int64 {
+	if f.scalar == ofInt32 {
+		return int64(at[[]int32](p, f.access.offset)[i])
+	}
+	return at[[]int64](p, f.access.offset)[i]
+}
+
+// Owner returns the message that has the field, as protoreflect knows it. It must not be nil.
+func (f *Field) Owner(p Pointer) protoreflect.Message {
+	return Of(f.Desc.ContainingMessage()).Interface(p).ProtoReflect()
+}
+
+// Empty tells whether a message has no field set, known or not.
+func (m *Message) Empty(p Pointer) bool {
+	if p == nil {
+		return true
+	}
+	for _, f := range m.direct {
+		if f.Has(p) {
+			return false
+		}
+	}
+	return len(m.Interface(p).ProtoReflect().GetUnknown()) == 0
+}

@@ -30,6 +30,8 @@ type Message struct {
 
 	byName map[string]*Field
 	goType reflect.Type // of the struct
+	// direct are the message's own fields, of which only Has may be asked.
+	direct []*Field
 }
 
 // Field is one JSON field of a message.
@@ -77,6 +79,11 @@ func of(md protoreflect.MessageDescriptor) *Message {
 	m := &Message{Desc: md, Form: FormOf(md), Atomic: atomic(md), byName: map[string]*Field{}, goType: goType(md)}
 	messages[md.FullName()] = m // before the fields: messages may be recursive
 	m.add(md, nil, nil)
+	places := accesses(md)
+	for i := range md.Fields().Len() {
+		fd := md.Fields().Get(i)
+		m.direct = append(m.direct, &Field{Name: fd.JSONName(), Desc: fd, Options: noOptions, access: places[fd.Number()]})
+	}
 	m.Sorted = slices.SortedStableFunc(slices.Values(m.Fields), func(a, b *Field) int { return strings.Compare(a.Name, b.Name) })
 	for _, f := range m.Fields {
 		if _, taken := m.byName[f.Name]; !taken {
