@@ -26,54 +26,52 @@ func (k *Kind) Default(obj proto.Message) {
 	if k.hooks.Default != nil {
 		k.hooks.Default(obj)
 	}
-	k.plan.applyDefaults(obj.ProtoReflect())
+	k.plan.applyDefaults(shape.PointerTo(obj))
 	if k.hooks.Finish != nil {
 		k.hooks.Finish(obj)
 	}
-	k.plan.normalise(obj.ProtoReflect())
+	k.plan.normalise(shape.PointerTo(obj))
 }
 
 // normalise makes one form of what the wire can say in two, so that it does not depend on who encoded an object: embedded
 // messages without content are left out, and times have their nanoseconds even if they are 0.
-func (p *plan) normalise(m protoreflect.Message) {
-	if p.nanos != nil && m.Has(p.desc.Fields().ByNumber(1)) && !m.Has(p.nanos) {
-		m.Set(p.nanos, protoreflect.ValueOfInt32(0))
+func (p *plan) normalise(m shape.Pointer) {
+	if p.nanos != nil && p.seconds.Has(m) && !p.nanos.Has(m) {
+		p.nanos.Owner(m).Set(p.nanos.Desc, protoreflect.ValueOfInt32(0))
 	}
 	for i := range p.embeds {
 		s := &p.embeds[i]
-		if !m.Has(s.fd) {
+		if !s.field.Has(m) {
 			continue
 		}
-		v := m.Get(s.fd)
 		switch {
 		case s.fd.IsMap():
-			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
-				s.sub.normalise(v.Message())
-				return true
-			})
+			for _, v := range s.field.MessageMap(m) {
+				s.sub.normalise(v)
+			}
 		case s.fd.IsList():
-			for i := range v.List().Len() {
-				s.sub.normalise(v.List().Get(i).Message())
+			for _, v := range s.field.Messages(m) {
+				s.sub.normalise(v)
 			}
 		default:
-			s.sub.normalise(v.Message())
-			if s.embedded && isEmpty(v.Message()) {
-				m.Clear(s.fd)
+			v := s.field.Message(m)
+			s.sub.normalise(v)
+			if s.embedded && s.sub.shape.Empty(v) {
+				s.field.Owner(m).Clear(s.fd)
 			}
 		}
 	}
 }
 
-func (p *plan) applyDefaults(m protoreflect.Message) {
+func (p *plan) applyDefaults(m shape.Pointer) {
 	if p.hooks.Default != nil {
-		p.hooks.Default(m.Interface())
+		p.hooks.Default(p.shape.Interface(m))
 	}
 	for i := range p.defaults {
 		s := &p.defaults[i]
-		has := m.Has(s.fd)
+		has := s.field.Has(m)
 		if !has && s.value != nil {
-			v := s.value()
-			m.Set(s.fd, v)
+			s.field.Owner(m).Set(s.fd, s.value())
 			has = true
 		}
 		if s.sub == nil || !has && !s.embedded {
@@ -81,28 +79,27 @@ func (p *plan) applyDefaults(m protoreflect.Message) {
 		}
 		switch {
 		case s.fd.IsMap():
-			m.Get(s.fd).Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
-				s.sub.applyDefaults(v.Message())
-				return true
-			})
+			for _, v := range s.field.MessageMap(m) {
+				s.sub.applyDefaults(v)
+			}
 		case s.fd.IsList():
-			l := m.Get(s.fd).List()
-			for i := range l.Len() {
-				s.sub.applyDefaults(l.Get(i).Message())
+			for _, v := range s.field.Messages(m) {
+				s.sub.applyDefaults(v)
 			}
 		case has:
-			s.sub.applyDefaults(m.Get(s.fd).Message())
+			s.sub.applyDefaults(s.field.Message(m))
 		default:
 			// An embedded message exists for Kubernetes though the wire has none: it is kept if it gets any content.
-			v := m.NewField(s.fd)
-			s.sub.applyDefaults(v.Message())
+			owner := s.field.Owner(m)
+			v := owner.NewField(s.fd)
+			s.sub.applyDefaults(shape.PointerTo(v.Message().Interface()))
 			if !isEmpty(v.Message()) {
-				m.Set(s.fd, v)
+				owner.Set(s.fd, v)
 			}
 		}
 	}
 	if p.hooks.Finish != nil {
-		p.hooks.Finish(m.Interface())
+		p.hooks.Finish(p.shape.Interface(m))
 	}
 }
 
