@@ -4,6 +4,7 @@ package kinds
 
 import (
 	"github.com/keelson/keelson/proto/schema/kinds/apps"
+	"github.com/keelson/keelson/proto/schema/kinds/autoscaling"
 	"github.com/keelson/keelson/proto/schema/kinds/core"
 	"github.com/keelson/keelson/proto/schema/kinds/discovery"
 	"github.com/keelson/keelson/proto/schema/kinds/events"
@@ -18,6 +19,7 @@ func All() rule.Set {
 	var s rule.Set
 	core.Register(&s)
 	apps.Register(&s)
+	autoscaling.Register(&s)
 	discovery.Register(&s)
 	events.Register(&s)
 	rbac.Register(&s)

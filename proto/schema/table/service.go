@@ -54,10 +54,7 @@ func externalIP(s *corev1.Service) string {
 				addresses = append(addresses, a)
 			}
 		}
-		text := strings.Join(addresses, ",")
-		if len(text) > loadBalancerWidth {
-			text = text[:loadBalancerWidth-3] + "..."
-		}
+		text := clip(strings.Join(addresses, ","))
 		if external != "" {
 			if text != "" {
 				return text + "," + external

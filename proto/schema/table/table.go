@@ -42,7 +42,7 @@ func definitions(k *schema.Kind) []schema.Column {
 // named tells whether the kind has a name column of its own; otherwise the name comes first.
 func named(k *schema.Kind) bool {
 	for _, c := range k.Columns {
-		if c.Format == "name" {
+		if c.Name == "Name" {
 			return true
 		}
 	}
@@ -65,7 +65,7 @@ func Columns(k *schema.Kind) []Column {
 func Cells(k *schema.Kind, obj proto.Message, now time.Time) []any {
 	out := make([]any, 0, len(k.Columns)+2)
 	if !named(k) {
-		out = append(out, k.Meta(obj).GetName())
+		out = append(out, nameOf(k, obj))
 	}
 	if k.Descriptor != nil {
 		if f := computed[k.Descriptor.FullName()]; f != nil {
@@ -85,4 +85,22 @@ func register[T proto.Message](f func(T, time.Time) []any) struct{} {
 	var zero T
 	computed[zero.ProtoReflect().Descriptor().FullName()] = func(m proto.Message, now time.Time) []any { return f(m.(T), now) }
 	return struct{}{}
+}
+
+// names are the kinds whose name cell says more than the name.
+var names = map[protoreflect.FullName]func(proto.Message) string{}
+
+func name[T proto.Message](f func(T) string) struct{} {
+	var zero T
+	names[zero.ProtoReflect().Descriptor().FullName()] = func(m proto.Message) string { return f(m.(T)) }
+	return struct{}{}
+}
+
+func nameOf(k *schema.Kind, obj proto.Message) string {
+	if k.Descriptor != nil {
+		if f := names[k.Descriptor.FullName()]; f != nil {
+			return f(obj)
+		}
+	}
+	return k.Meta(obj).GetName()
 }

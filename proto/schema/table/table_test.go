@@ -73,7 +73,7 @@ func TestCells(t *testing.T) {
 			firstTimestamp{seconds:8639700} lastTimestamp{seconds:8639940} count:4`, "60s|Normal|Started|pod/p||kubelet, n|m|5m|4|x"},
 		{"revision", "apps", "controllerrevisions", `metadata{ownerReferences{apiVersion:"apps/v1" kind:"DaemonSet" name:"d" controller:true}} revision:3`,
 			"x|daemonset.apps/d|3|10m"},
-		{"no columns", "", "podtemplates", ``, "x|1970-04-10T23:50:00Z"},
+		{"no columns", "", "limitranges", ``, "x|1970-04-10T23:50:00Z"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k, ok := schema.Builtin().ByResource(c.group, "", c.plural)

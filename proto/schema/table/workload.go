@@ -15,6 +15,8 @@ var (
 	_ = register(daemonSetCells)
 	_ = register(statefulSetCells)
 	_ = register(revisionCells)
+	_ = register(controllerCells)
+	_ = register(templateCells)
 )
 
 // images returns the names and images of a template's containers.
@@ -65,4 +67,15 @@ func revisionCells(r *appsv1.ControllerRevision, now time.Time) []any {
 		}
 	}
 	return []any{controller, r.Revision, created(r.Metadata, now)}
+}
+
+func controllerCells(r *corev1.ReplicationController, now time.Time) []any {
+	names, img := images(r.GetSpec().GetTemplate())
+	return []any{int64(r.GetSpec().GetReplicas()), int64(r.GetStatus().GetReplicas()), int64(r.GetStatus().GetReadyReplicas()),
+		created(r.Metadata, now), names, img, pairs(r.GetSpec().GetSelector())}
+}
+
+func templateCells(t *corev1.PodTemplate, _ time.Time) []any {
+	names, img := images(t.Template)
+	return []any{names, img, pairs(t.GetTemplate().GetMetadata().GetLabels())}
 }

@@ -377,11 +377,11 @@ const file_keelson_autoscaling_v1_horizontal_pod_autoscaler_proto_rawDesc = "" +
 	"\aMinPods\x12\x06string:\x11\n" +
 	"\aMaxPods\x12\x06string:\x12\n" +
 	"\bReplicas\x12\x06string:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestampJ\x02v2`\x01h\x01\"\xe4\x02\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestampJ\x02v2`\x01h\x01\"\xe0\x02\n" +
 	"\x1bHorizontalPodAutoscalerSpec\x12e\n" +
 	"\x0escaleTargetRef\x18\x01 \x01(\v23.keelson.autoscaling.v1.CrossVersionObjectReferenceB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x0escaleTargetRef\x12.\n" +
-	"\vminReplicas\x18\x02 \x01(\x05B\a\xaa\xd4\x18\x03*\x011H\x00R\vminReplicas\x88\x01\x01\x12.\n" +
-	"\vmaxReplicas\x18\x03 \x01(\x05B\f\xaa\xd4\x18\b\x10\x01\x18\x01 \x018\x01R\vmaxReplicas\x12K\n" +
+	"\vminReplicas\x18\x02 \x01(\x05B\a\xaa\xd4\x18\x03*\x011H\x00R\vminReplicas\x88\x01\x01\x12*\n" +
+	"\vmaxReplicas\x18\x03 \x01(\x05B\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\vmaxReplicas\x12K\n" +
 	"\x1etargetCPUUtilizationPercentage\x18\x04 \x01(\x05H\x01R\x1etargetCPUUtilizationPercentage\x88\x01\x01B\x0e\n" +
 	"\f_minReplicasB!\n" +
 	"\x1f_targetCPUUtilizationPercentage\"\x83\x01\n" +

@@ -1639,11 +1639,11 @@ const file_keelson_autoscaling_v2_horizontal_pod_autoscaler_proto_rawDesc = "" +
 	"\aMinPods\x12\x06string:\x11\n" +
 	"\aMaxPods\x12\x06string:\x12\n" +
 	"\bReplicas\x12\x06string:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\x95\x03\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\x91\x03\n" +
 	"\x1bHorizontalPodAutoscalerSpec\x12e\n" +
 	"\x0escaleTargetRef\x18\x01 \x01(\v23.keelson.autoscaling.v2.CrossVersionObjectReferenceB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x0escaleTargetRef\x12.\n" +
-	"\vminReplicas\x18\x02 \x01(\x05B\a\xaa\xd4\x18\x03*\x011H\x00R\vminReplicas\x88\x01\x01\x12.\n" +
-	"\vmaxReplicas\x18\x03 \x01(\x05B\f\xaa\xd4\x18\b\x10\x01\x18\x01 \x018\x01R\vmaxReplicas\x12J\n" +
+	"\vminReplicas\x18\x02 \x01(\x05B\a\xaa\xd4\x18\x03*\x011H\x00R\vminReplicas\x88\x01\x01\x12*\n" +
+	"\vmaxReplicas\x18\x03 \x01(\x05B\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\vmaxReplicas\x12J\n" +
 	"\ametrics\x18\x04 \x03(\v2\".keelson.autoscaling.v2.MetricSpecB\f\xaa\xd4\x18\br\x06atomicR\ametrics\x12S\n" +
 	"\bbehavior\x18\x05 \x01(\v27.keelson.autoscaling.v2.HorizontalPodAutoscalerBehaviorR\bbehaviorB\x0e\n" +
 	"\f_minReplicas\"}\n" +

@@ -1005,7 +1005,7 @@ const file_keelson_batch_v1_cron_job_proto_rawDesc = "" +
 	"\x17_failedJobsHistoryLimit\"\x89\x01\n" +
 	"\x0fJobTemplateSpec\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x125\n" +
-	"\x04spec\x18\x02 \x01(\v2\x19.keelson.batch.v1.JobSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\"\xce\t\n" +
+	"\x04spec\x18\x02 \x01(\v2\x19.keelson.batch.v1.JobSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\"\xf4\t\n" +
 	"\aJobSpec\x12%\n" +
 	"\vparallelism\x18\x01 \x01(\x05H\x00R\vparallelism\x88\x01\x01\x12%\n" +
 	"\vcompletions\x18\x02 \x01(\x05H\x01R\vcompletions\x88\x01\x01\x129\n" +
@@ -1025,9 +1025,9 @@ const file_keelson_batch_v1_cron_job_proto_rawDesc = "" +
 	" \x01(\bH\tR\asuspend\x88\x01\x01\x12Z\n" +
 	"\x14podReplacementPolicy\x18\x0e \x01(\tB!\xaa\xd4\x18\x1d2\x13TerminatingOrFailed2\x06FailedH\n" +
 	"R\x14podReplacementPolicy\x88\x01\x01\x12!\n" +
-	"\tmanagedBy\x18\x0f \x01(\tH\vR\tmanagedBy\x88\x01\x01\x12L\n" +
+	"\tmanagedBy\x18\x0f \x01(\tH\vR\tmanagedBy\x88\x01\x01\x12r\n" +
 	"\n" +
-	"scheduling\x18\x11 \x01(\v2,.keelson.batch.v1.JobSchedulingConfigurationR\n" +
+	"scheduling\x18\x11 \x01(\v2,.keelson.batch.v1.JobSchedulingConfigurationB$\xaa\xd4\x18 \xaa\x01\x1dpods are scheduled one by oneR\n" +
 	"schedulingB\x0e\n" +
 	"\f_parallelismB\x0e\n" +
 	"\f_completionsB\x18\n" +
