@@ -5,6 +5,7 @@ package kinds
 import (
 	"github.com/keelson/keelson/proto/schema/kinds/apps"
 	"github.com/keelson/keelson/proto/schema/kinds/autoscaling"
+	"github.com/keelson/keelson/proto/schema/kinds/batch"
 	"github.com/keelson/keelson/proto/schema/kinds/core"
 	"github.com/keelson/keelson/proto/schema/kinds/discovery"
 	"github.com/keelson/keelson/proto/schema/kinds/events"
@@ -20,6 +21,7 @@ func All() rule.Set {
 	core.Register(&s)
 	apps.Register(&s)
 	autoscaling.Register(&s)
+	batch.Register(&s)
 	discovery.Register(&s)
 	events.Register(&s)
 	rbac.Register(&s)
