@@ -81,9 +81,17 @@ func (d *differ) fields(m *shape.Message, old, obj protoreflect.Message) {
 	d.depth++
 	defer func() { d.depth-- }()
 	meta := d.depth == 2 && m.Desc.FullName() == "keelson.meta.v1.ObjectMeta"
+	var a, b shape.Pointer
+	both := old != nil && obj != nil
+	if both {
+		a, b = shape.PointerTo(old.Interface()), shape.PointerTo(obj.Interface())
+	}
 	for _, f := range m.Fields {
 		if meta && serverFields[f.Name] {
 			continue
+		}
+		if both && f.EqualIn(f.In(a), f.In(b)) {
+			continue // most of an object is what it was
 		}
 		var before, after protoreflect.Message
 		if old != nil {

@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -34,7 +33,7 @@ type entry struct {
 	version string
 	time    *metav1.Time
 	raw     []byte
-	set     *fieldpath.Set
+	set     *fieldpath.Set // shared, not to be changed
 }
 
 // decode reads managed fields. ok is false where they are malformed: ownership is then forgotten, as Kubernetes does.
@@ -58,8 +57,8 @@ func decode(list []*metav1.ManagedFieldsEntry) (out []*entry, ok bool) {
 
 func (e *entry) fields() (*fieldpath.Set, error) {
 	if e.set == nil {
-		set := &fieldpath.Set{}
-		if err := set.FromJSON(bytes.NewReader(e.raw)); err != nil {
+		set, err := sets.parse(e.raw)
+		if err != nil {
 			return nil, fmt.Errorf("managed fields of %q: %w", e.name, err)
 		}
 		e.set = set

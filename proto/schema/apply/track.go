@@ -143,11 +143,13 @@ func update(entries []*entry, change Change, version string, w Writer) ([]*entry
 	if err != nil {
 		return nil, err
 	}
-	set = set.Union(change.Set)
-	if set.Empty() {
+	union := set.Union(change.Set)
+	if union.Empty() {
 		kept = remove(kept, mine)
 	} else if !change.Set.Empty() {
-		mine.replace(set)
+		if mine.raw == nil || !union.Equals(set) {
+			mine.replace(union)
+		}
 		mine.time = seconds(w.Now)
 	}
 	return limit(kept)

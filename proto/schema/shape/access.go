@@ -327,3 +327,31 @@ func (m *Message) Empty(p Pointer) bool {
 	}
 	return len(m.Interface(p).ProtoReflect().GetUnknown()) == 0
 }
+
+// AppendKeys appends the keys of a map with strings for keys, in any order.
+func (f *Field) AppendKeys(keys []string, p Pointer) []string {
+	if p == nil {
+		return keys
+	}
+	v := unsafe.Add(p, f.access.offset)
+	switch {
+	case f.Elem != nil:
+		return appendKeys(keys, *(*map[string]Pointer)(v))
+	case f.scalar == ofString:
+		return appendKeys(keys, *(*map[string]string)(v))
+	case f.scalar == ofBytes:
+		return appendKeys(keys, *(*map[string][]byte)(v))
+	case f.scalar.size() == 1:
+		return appendKeys(keys, *(*map[string]bool)(v))
+	case f.scalar.size() == 4:
+		return appendKeys(keys, *(*map[string]int32)(v))
+	}
+	return appendKeys(keys, *(*map[string]int64)(v))
+}
+
+func appendKeys[T any](keys []string, m map[string]T) []string {
+	for k := range m {
+		keys = append(keys, k)
+	}
+	return keys
+}
