@@ -107,17 +107,6 @@ func (c *Cache) Start(ctx context.Context) error {
 	return nil
 }
 
-// loadPast reads the state of some changes ago, as far back as the store's history allows. Following the store from
-// there fills the recent changes, so that the clients of a server that was started again resume where they were.
-func (c *Cache) loadPast(ctx context.Context, now int64) (from int64, err error) {
-	for _, back := range []int64{startHistory, startHistory / 10} {
-		if from, err = c.load(ctx, max(now-back, 1)); !errors.Is(err, store.ErrCompacted) {
-			return from, err
-		}
-	}
-	return c.load(ctx, 0)
-}
-
 // Close ends all watchers and waits for the cache's goroutines.
 func (c *Cache) Close() {
 	if c.cancel == nil {
