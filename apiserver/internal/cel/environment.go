@@ -1,0 +1,124 @@
+package cel
+
+import (
+	"fmt"
+	"sync"
+
+	celgo "github.com/google/cel-go/cel"
+	"github.com/google/cel-go/checker"
+	"github.com/google/cel-go/ext"
+	"github.com/google/cel-go/interpreter"
+
+	"github.com/keelson/keelson/apiserver/internal/cel/library"
+)
+
+// Environment is what expressions can name. It does not change.
+type Environment struct {
+	env   *celgo.Env
+	size  func(path []string) *checker.SizeEstimate
+	cache *cache
+}
+
+// Base returns the environment that every other one extends: CEL and all libraries, no variables.
+var Base = sync.OnceValue(func() *Environment {
+	options := []celgo.EnvOption{
+		celgo.HomogeneousAggregateLiterals(), celgo.EagerlyValidateDeclarations(true), celgo.DefaultUTCTimeZone(true),
+		celgo.CrossTypeNumericComparisons(true), celgo.OptionalTypes(),
+		celgo.ASTValidators(celgo.ValidateDurationLiterals(), celgo.ValidateTimestampLiterals(), celgo.ValidateRegexLiterals(),
+			celgo.ValidateHomogeneousAggregateLiterals()),
+		celgo.CostEstimatorOptions(checker.PresenceTestHasCost(false)),
+		ext.Strings(ext.StringsVersion(2)), ext.Sets(), ext.TwoVarComprehensions(), ext.Lists(ext.ListsVersion(3)),
+	}
+	env, err := celgo.NewEnv(append(options, library.All()...)...)
+	if err != nil {
+		panic(fmt.Sprintf("cel: base environment: %v", err)) // the same at every start
+	}
+	return &Environment{env: env, cache: newCache()}
+})
+
+// Extend returns an environment with more declarations.
+func (e *Environment) Extend(options ...celgo.EnvOption) (*Environment, error) {
+	env, err := e.env.Extend(options...)
+	if err != nil {
+		return nil, err
+	}
+	return &Environment{env: env, size: e.size, cache: newCache()}, nil
+}
+
+// Variable declares a variable.
+func Variable(name string, t *celgo.Type) celgo.EnvOption { return celgo.Variable(name, t) }
+
+// CompileError tells why an expression cannot be used.
+type CompileError struct {
+	// Detail is the whole text, in Kubernetes' wording.
+	Detail string
+	// Issues are CEL's own; nil where the expression is fine but for the type of its result.
+	Issues *celgo.Issues
+}
+
+// Error implements error.
+func (e *CompileError) Error() string { return e.Detail }
+
+// Compile checks an expression and makes a program of it. The result must be of one of the types; DynType among them
+// takes only dyn, no types at all take anything.
+func (e *Environment) Compile(expression string, results ...*celgo.Type) (*Program, error) {
+	key := cacheKey(expression, results)
+	if p, err, ok := e.cache.get(key); ok {
+		return p, err
+	}
+	p, err := e.compile(expression, results)
+	e.cache.put(key, p, err)
+	return p, err
+}
+
+func (e *Environment) compile(expression string, results []*celgo.Type) (*Program, error) {
+	ast, issues := e.env.Compile(expression)
+	if issues != nil {
+		return nil, &CompileError{Detail: "compilation failed: " + issues.String(), Issues: issues}
+	}
+	if problem := mismatch(ast.OutputType(), results); problem != "" {
+		return nil, &CompileError{Detail: problem}
+	}
+	program, err := e.env.Program(ast,
+		celgo.EvalOptions(celgo.OptOptimize, celgo.OptTrackCost), celgo.CostLimit(PerCall), celgo.CostTracking(library.Costs{}),
+		celgo.CostTrackerOptions(interpreter.PresenceTestHasCost(false)), celgo.InterruptCheckFrequency(interruptEvery))
+	if err != nil {
+		return nil, &CompileError{Detail: "program instantiation failed: " + err.Error()}
+	}
+	p := &Program{Expression: expression, Type: ast.OutputType(), program: program, references: references(ast)}
+	if e.size != nil {
+		estimate, err := e.env.EstimateCost(ast, library.Estimator{Size: e.size})
+		if err != nil {
+			return nil, &CompileError{Detail: "cost estimation failed: " + err.Error()}
+		}
+		p.Cost = estimate.Max
+	}
+	return p, nil
+}
+
+// mismatch words that a result is of none of the types wanted.
+func mismatch(got *celgo.Type, want []*celgo.Type) string {
+	for _, t := range want {
+		if got.IsExactType(t) || celgo.AnyType.IsExactType(t) {
+			return ""
+		}
+	}
+	switch len(want) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("must evaluate to %v but got %v", want[0], got)
+	}
+	return fmt.Sprintf("must evaluate to one of %v but got %v", want, got)
+}
+
+// references are the variables that an expression names.
+func references(ast *celgo.Ast) map[string]bool {
+	out := map[string]bool{}
+	for _, r := range ast.NativeRep().ReferenceMap() {
+		if r.Name != "" {
+			out[r.Name] = true
+		}
+	}
+	return out
+}
