@@ -18,11 +18,10 @@ var Self = &identity.User{Name: "system:apiserver", Groups: []string{identity.Gr
 type access struct{ s *Server }
 
 func (a access) resource(group, resource string) (*resource, error) {
-	k, ok := a.s.cfg.Registry.ByResource(group, "", resource)
-	if !ok || a.s.resources[k].objects == nil {
-		return nil, apierrors.NewUnknownResource(group, resource)
+	if k, res := a.s.find(group, "", resource); k != nil && res.objects != nil {
+		return res, nil
 	}
-	return a.s.resources[k], nil
+	return nil, apierrors.NewUnknownResource(group, resource)
 }
 
 func (a access) request(group, resource, namespace, name string) (*request, error) {

@@ -39,6 +39,9 @@ func (s *Server) Create(ctx context.Context, req *resourcev1.CreateRequest) (*Re
 	if err := r.authorize(ctx, "create"); err != nil {
 		return nil, err
 	}
+	if err := r.terminating(); err != nil {
+		return nil, err
+	}
 	obj, err := r.decode(res.kind, req.GetObject())
 	if err != nil {
 		return nil, err
@@ -193,7 +196,7 @@ func settle(done func(stored bool), err error) {
 // insert writes a new object to the store, or in a dry run looks whether it could.
 func (r *request) insert(ctx context.Context, obj Object) (*Item, error) {
 	name := obj.GetMetadata().GetName()
-	raw, stored, err := r.res.encode(obj)
+	raw, stored, err := r.res.encode(ctx, obj)
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
@@ -206,20 +209,15 @@ func (r *request) insert(ctx context.Context, obj Object) (*Item, error) {
 		}
 		return item.New(r.res.kind, raw, 0, r.namespace, name)
 	}
-	rev, err := r.s.cfg.Store.Create(ctx, watchcache.Key(r.res.storage, r.namespace, name), r.res.value(stored), r.res.ttl)
+	value, err := r.res.value(stored)
+	if err != nil {
+		return nil, err
+	}
+	rev, err := r.s.cfg.Store.Create(ctx, watchcache.Key(r.res.storage, r.namespace, name), value, r.res.ttl)
 	if err != nil {
 		return nil, err
 	}
 	return item.New(r.res.kind, raw, rev, r.namespace, name)
-}
-
-// encode returns an object's bytes as addressed and as stored: the same but for second versions.
-func (res *resource) encode(obj Object) (raw, stored []byte, err error) {
-	if raw, err = encode(obj); err != nil || res.kind == res.storage {
-		return raw, raw, err
-	}
-	stored, err = encode(res.kind.ToStorage(obj).(Object))
-	return raw, stored, err
 }
 
 func (r *request) checkSize(raw []byte) error {

@@ -68,7 +68,7 @@ func (r *request) delete(ctx context.Context, o *metav1.DeleteOptions) (*Result,
 				}
 			}
 			if fresh = true; cur.Revision == was {
-				it, err = r.res.view(cur)
+				it, err = r.res.view(ctx, cur)
 				return &Result{Item: it, Warnings: r.warnings}, err
 			}
 		case errors.As(err, &stale):
@@ -111,7 +111,7 @@ func checkDeleteOptions(o *metav1.DeleteOptions) error {
 
 // deleteOnce deletes one state of an object. gone is true where nothing of it is left.
 func (r *request) deleteOnce(ctx context.Context, cur *Item, o *metav1.DeleteOptions) (it *Item, gone bool, err error) {
-	old, err := r.load(cur)
+	old, err := r.load(ctx, cur)
 	if err != nil {
 		return nil, false, err
 	}
@@ -131,7 +131,7 @@ func (r *request) deleteOnce(ctx context.Context, cur *Item, o *metav1.DeleteOpt
 		it, err := r.remove(ctx, cur, obj)
 		return it, err == nil, err
 	}
-	raw, stored, err := r.res.encode(obj)
+	raw, stored, err := r.res.encode(ctx, obj)
 	if err != nil {
 		return nil, false, apierrors.NewInternal(err)
 	}
@@ -232,7 +232,7 @@ func setPropagation(meta *metav1.ObjectMeta, o *metav1.DeleteOptions) {
 
 // remove deletes the object from the store. obj is its last state.
 func (r *request) remove(ctx context.Context, cur *Item, obj Object) (*Item, error) {
-	raw, _, err := r.res.encode(obj)
+	raw, _, err := r.res.encode(ctx, obj)
 	if err != nil {
 		return nil, apierrors.NewInternal(err)
 	}
@@ -269,7 +269,7 @@ func (s *Server) DeleteCollection(ctx context.Context, req *resourcev1.DeleteCol
 	if err := s.fresh(ctx, ""); err != nil {
 		return nil, err
 	}
-	page, err := res.list(f, res.objects.Snapshot(), watchcache.Position{}, req.GetLimit())
+	page, err := res.list(ctx, f, res.objects.Snapshot(), watchcache.Position{}, req.GetLimit())
 	if err != nil {
 		return nil, err
 	}

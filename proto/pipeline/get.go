@@ -37,25 +37,7 @@ func (s *Server) Get(ctx context.Context, req *resourcev1.GetRequest) (*Item, er
 	if !ok {
 		return nil, r.notFound()
 	}
-	return r.res.view(it)
-}
-
-// view returns a stored item as the addressed kind shows it.
-func (res *resource) view(it *Item) (*Item, error) {
-	if res.kind == res.storage {
-		return it, nil
-	}
-	stored, err := it.Decode()
-	if err != nil {
-		return nil, apierrors.NewInternal(err)
-	}
-	obj := res.kind.FromStorage(stored).(Object)
-	obj.GetMetadata().ResourceVersion = ""
-	raw, err := encode(obj)
-	if err != nil {
-		return nil, apierrors.NewInternal(err)
-	}
-	return item.New(res.kind, raw, it.Revision, it.Namespace, it.Name)
+	return r.res.view(ctx, it)
 }
 
 // handler returns the handler of the request's subresource or review; nil where the pipeline itself serves it.
@@ -63,6 +45,9 @@ func (s *Server) handler(r *request) (*strategy.Handler, error) {
 	k := r.res.kind
 	if h := s.handlers[handlerKey{k.Group, k.Plural, r.sub}]; h != nil {
 		return h, nil
+	}
+	if r.sub == "scale" && k.Scale != nil {
+		return s.customScale(r.res), nil
 	}
 	_, isPart := r.res.hooks.Parts[r.sub]
 	switch {

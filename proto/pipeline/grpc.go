@@ -151,11 +151,11 @@ func (sh shape) object(it *item.Item) (*resourcev1.Object, error) {
 		wire = item.MetadataOnly(wire)
 	}
 	o := &resourcev1.Object{Raw: wire, Encoding: resourcev1.Encoding_ENCODING_PROTOBUF, Revision: it.Revision}
-	if sh.encoding != resourcev1.Encoding_ENCODING_JSON {
+	if sh.encoding != resourcev1.Encoding_ENCODING_JSON && (!it.Kind.IsCustom() || sh.trim.GetMetadataOnly()) {
 		return o, nil
 	}
 	var err error
-	o.Encoding = sh.encoding
+	o.Encoding = resourcev1.Encoding_ENCODING_JSON
 	if sh.trim == nil {
 		o.Raw, err = it.JSON()
 	} else {

@@ -12,6 +12,7 @@ import (
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 	"github.com/keelson/keelson/proto/pipeline"
+	"github.com/keelson/keelson/proto/pipeline/store"
 	"github.com/keelson/keelson/proto/pipeline/store/memory"
 	"github.com/keelson/keelson/proto/schema"
 )
@@ -23,6 +24,8 @@ type harness struct {
 	*testing.T
 	ctx context.Context
 	s   *pipeline.Server
+	// store is what the server keeps objects in.
+	store store.Store
 }
 
 func start(t *testing.T, options ...func(*pipeline.Config)) *harness {
@@ -46,7 +49,7 @@ func start(t *testing.T, options ...func(*pipeline.Config)) *harness {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	return &harness{t, ctx, s}
+	return &harness{t, ctx, s, cfg.Store}
 }
 
 func ref(group, plural, namespace, name string) *resourcev1.ObjectRef {

@@ -21,7 +21,7 @@ func (s *Server) List(ctx context.Context, req *resourcev1.ListRequest) (*List, 
 	if err != nil {
 		return nil, err
 	}
-	return res.list(f, snap, from, req.GetLimit())
+	return res.list(ctx, f, snap, from, req.GetLimit())
 }
 
 // collection checks and authorizes a request for a collection.
@@ -117,13 +117,13 @@ func checkMatch(rv, match, continued string) error {
 }
 
 // list walks a snapshot.
-func (res *resource) list(f *filter, snap *watchcache.Snapshot, from watchcache.Position, limit int64) (*List, error) {
+func (res *resource) list(ctx context.Context, f *filter, snap *watchcache.Snapshot, from watchcache.Position, limit int64) (*List, error) {
 	out := &List{Kind: res.kind, Revision: snap.Revision}
 	if name, ok := f.fields.Exact("metadata.name"); ok && (f.namespace != "" || !res.kind.Namespaced) {
 		if it, ok := snap.Get(f.namespace, name); ok && f.matches(it) && from == (watchcache.Position{}) {
 			out.Items = append(out.Items, it)
 		}
-		return out, out.convert(res)
+		return out, res.views(ctx, out.Items)
 	}
 	if f.all() && limit == 0 && f.namespace == "" {
 		out.Items = make([]*Item, 0, snap.Len())
@@ -148,19 +148,5 @@ func (res *resource) list(f *filter, snap *watchcache.Snapshot, from watchcache.
 		}
 		res.objects.Keep(snap)
 	}
-	return out, out.convert(res)
-}
-
-func (l *List) convert(res *resource) error {
-	if res.kind == res.storage {
-		return nil
-	}
-	for i, it := range l.Items {
-		v, err := res.view(it)
-		if err != nil {
-			return err
-		}
-		l.Items[i] = v
-	}
-	return nil
+	return out, res.views(ctx, out.Items)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -51,11 +50,13 @@ func (r *request) decode(k *schema.Kind, o *resourcev1.Object) (proto.Message, e
 	if err != nil {
 		return nil, apierrors.NewInternal(err)
 	}
-	switch o.GetEncoding() {
-	case resourcev1.Encoding_ENCODING_JSON:
+	switch encoding := o.GetEncoding(); {
+	case encoding == resourcev1.Encoding_ENCODING_JSON, encoding == resourcev1.Encoding_ENCODING_UNSPECIFIED && k.IsCustom():
 		if err := r.decodeJSON(k, o.GetRaw(), obj); err != nil {
 			return nil, err
 		}
+	case k.IsCustom():
+		return nil, apierrors.NewUnsupportedMediaType("application/json, application/yaml")
 	default:
 		if err := proto.Unmarshal(o.GetRaw(), obj); err != nil {
 			return nil, apierrors.NewBadRequest(fmt.Sprintf("the object provided is not a %s in protobuf encoding: %v", k.Kind, err))
@@ -67,7 +68,7 @@ func (r *request) decode(k *schema.Kind, o *resourcev1.Object) (proto.Message, e
 
 func (r *request) decodeJSON(k *schema.Kind, raw []byte, obj proto.Message) error {
 	var tm codec.TypeMeta
-	warnings, err := codec.Unmarshal(raw, obj, codec.DecodeOptions{Validation: r.validation, TypeMeta: &tm})
+	warnings, err := k.Unmarshal(raw, obj, codec.DecodeOptions{Validation: r.validation, TypeMeta: &tm})
 	if err != nil {
 		var syntax *codec.SyntaxError
 		if errors.As(err, &syntax) {
@@ -109,29 +110,17 @@ func setMetadata(obj proto.Message, meta *metav1.ObjectMeta) {
 	m.Set(m.Descriptor().Fields().ByName("metadata"), protoreflect.ValueOfMessage(meta.ProtoReflect()))
 }
 
-// encode returns the bytes of an object as they are stored: without resource version, with the managed fields at the
-// end, always the same bytes for the same object.
-func encode(obj Object) ([]byte, error) {
-	meta := obj.GetMetadata()
-	managed, rv := meta.GetManagedFields(), meta.GetResourceVersion()
-	if meta != nil {
-		meta.ManagedFields, meta.ResourceVersion = nil, ""
-		defer func() { meta.ManagedFields, meta.ResourceVersion = managed, rv }()
-	}
-	marshal := proto.MarshalOptions{Deterministic: true}
-	raw, err := marshal.Marshal(obj)
-	if err != nil || len(managed) == 0 {
-		return raw, err
-	}
-	fragment := &metav1.ObjectMeta{ManagedFields: managed}
-	raw = protowire.AppendTag(raw, 1, protowire.BytesType)
-	raw = protowire.AppendVarint(raw, uint64(marshal.Size(fragment)))
-	return marshal.MarshalAppend(raw, fragment)
-}
-
 // value wraps an object's bytes for the store.
-func (res *resource) value(raw []byte) []byte {
-	return envelope.Append(nil, res.storage.APIVersion(), res.storage.Kind, raw)
+func (res *resource) value(raw []byte) ([]byte, error) {
+	k := res.storage
+	if !k.StoredAsJSON {
+		return envelope.Append(nil, k.APIVersion(), k.Kind, raw), nil
+	}
+	value, err := codec.For(k.Descriptor).AppendJSON(nil, raw, codec.EncodeOptions{APIVersion: k.APIVersion(), Kind: k.Kind})
+	if err != nil {
+		return nil, apierrors.NewInternal(err)
+	}
+	return value, nil
 }
 
 // stamp is a time as objects hold it: whole seconds.

@@ -53,7 +53,7 @@ func (s *Server) Patch(ctx context.Context, req *resourcev1.PatchRequest) (*Resu
 
 // patch sets obj to old with a patch (other than an apply) on it.
 func (r *request) patch(k *schema.Kind, old, obj proto.Message, req *resourcev1.PatchRequest) error {
-	tree, err := codec.ToTree(old)
+	tree, err := k.ToTree(old)
 	if err != nil {
 		return apierrors.NewInternal(err)
 	}
@@ -63,6 +63,9 @@ func (r *request) patch(k *schema.Kind, old, obj proto.Message, req *resourcev1.
 	case resourcev1.PatchType_PATCH_TYPE_MERGE:
 		tree, err = merge.Merge(tree, req.GetPatch())
 	case resourcev1.PatchType_PATCH_TYPE_STRATEGIC_MERGE:
+		if k.IsCustom() {
+			return apierrors.NewUnsupportedMediaType(customPatches)
+		}
 		tree, err = merge.Strategic(k.Descriptor, tree, req.GetPatch())
 	default:
 		return apierrors.NewBadRequest(fmt.Sprintf("patch type %s is not known", req.GetType()))
@@ -77,10 +80,13 @@ func (r *request) patch(k *schema.Kind, old, obj proto.Message, req *resourcev1.
 	return nil
 }
 
+// customPatches are the patches that custom kinds take: their schemas have no keys for strategic ones.
+const customPatches = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+
 // fromTree reads a patched tree. The type that it says must still be the kind's.
 func (r *request) fromTree(k *schema.Kind, tree map[string]any, obj proto.Message) error {
 	var tm codec.TypeMeta
-	warnings, err := codec.FromTree(tree, obj, codec.DecodeOptions{Validation: r.validation, TypeMeta: &tm})
+	warnings, err := k.FromTree(tree, obj, codec.DecodeOptions{Validation: r.validation, TypeMeta: &tm})
 	if err != nil {
 		return err
 	}
@@ -127,7 +133,7 @@ func (r *request) applyOnce(ctx context.Context, req *resourcev1.PatchRequest, c
 		a := apply.Request{Kind: r.res.kind, Config: config, Writer: r.writer(), Force: req.GetForce()}
 		if old != nil {
 			a.Managed = old.GetMetadata().GetManagedFields()
-			if a.Live, err = codec.ToTree(old); err != nil {
+			if a.Live, err = r.res.kind.ToTree(old); err != nil {
 				return nil, apierrors.NewInternal(err)
 			}
 		}
@@ -138,7 +144,7 @@ func (r *request) applyOnce(ctx context.Context, req *resourcev1.PatchRequest, c
 		if merged, err = apply.Apply(a); err != nil {
 			return nil, err
 		}
-		if _, err := codec.FromTree(merged.Tree, obj, codec.DecodeOptions{}); err != nil {
+		if _, err := r.res.kind.FromTree(merged.Tree, obj, codec.DecodeOptions{}); err != nil {
 			return nil, r.undecodable(err)
 		}
 		if err := r.address(obj.(Object)); err != nil {
@@ -163,6 +169,9 @@ func (r *request) applyOnce(ctx context.Context, req *resourcev1.PatchRequest, c
 		return nil, err
 	}
 	if err := r.authorize(ctx, "create"); err != nil {
+		return nil, err
+	}
+	if err := r.terminating(); err != nil {
 		return nil, err
 	}
 	obj, err := merge(nil)

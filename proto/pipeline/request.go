@@ -80,6 +80,9 @@ func (s *Server) Serves(k *schema.Kind, sub string) bool {
 	if _, ok := s.handlers[handlerKey{k.Group, k.Plural, sub}]; ok {
 		return true
 	}
+	if k.IsCustom() {
+		return sub == "scale" && k.Scale != nil
+	}
 	if res := s.resources[k]; res != nil {
 		_, ok := res.hooks.Parts[sub]
 		return ok

@@ -1,12 +1,14 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/keelson/keelson/proto/apierrors"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 	"github.com/keelson/keelson/proto/pipeline/item"
 	"github.com/keelson/keelson/proto/pipeline/selector"
+	"github.com/keelson/keelson/proto/schema"
 )
 
 // filter is a parsed selection.
@@ -16,13 +18,18 @@ type filter struct {
 	fields    selector.Fields
 	// view is set where the fields are those of another version than the stored one.
 	view func(*item.Item) (*item.Item, error)
+	// field is set where the kind itself finds a field in any version of an object.
+	field func(it *item.Item, path string) (string, bool)
 }
 
 func parseSelection(res *resource, sel *resourcev1.Selection) (*filter, error) {
 	f := &filter{namespace: sel.GetNamespace()}
 	k := res.kind
-	if k != res.storage {
-		f.view = res.view
+	switch {
+	case k.IsCustom():
+		f.field = fieldOf(k)
+	case k != res.storage:
+		f.view = func(it *item.Item) (*item.Item, error) { return res.view(context.Background(), it) }
 	}
 	var err error
 	if f.labels, err = selector.ParseLabels(sel.GetLabelSelector()); err != nil {
@@ -42,6 +49,25 @@ func parseSelection(res *resource, sel *resourcev1.Selection) (*filter, error) {
 	return f, nil
 }
 
+// fieldOf looks fields up where the version that the client speaks has them. Objects that are stored in another one are
+// not converted for it: a webhook may take its time, and this runs while a change is told to the watchers.
+func fieldOf(k *schema.Kind) func(it *item.Item, path string) (string, bool) {
+	return func(it *item.Item, path string) (string, bool) {
+		if it.Kind == k || path == "metadata.name" || path == "metadata.namespace" {
+			return it.Field(path)
+		}
+		if v := it.View(k); v != nil {
+			return v.Field(path)
+		}
+		obj, err := it.Decode()
+		if err != nil {
+			return "", false
+		}
+		value, ok := k.Fields(obj)[path]
+		return value, ok
+	}
+}
+
 // all tells whether the selectors let everything pass.
 func (f *filter) all() bool { return len(f.labels) == 0 && len(f.fields) == 0 }
 
@@ -58,6 +84,9 @@ func (f *filter) matches(it *item.Item) bool {
 			return false
 		}
 	}
+	if f.field != nil {
+		return f.fields.Matches(func(path string) (string, bool) { return f.field(it, path) })
+	}
 	return f.fields.Matches(it.Field)
 }
 
@@ -72,7 +101,7 @@ func (f *filter) match() func(*item.Item) bool {
 // exact returns a field that must have one value, by which watchers are found.
 func (f *filter) exact() (path, value string) {
 	for _, t := range f.fields {
-		if !t.Not && (f.view == nil || t.Path == "metadata.name") {
+		if !t.Not && (f.view == nil && f.field == nil || t.Path == "metadata.name") {
 			return t.Path, t.Value
 		}
 	}

@@ -32,6 +32,9 @@ type Server struct {
 	log       *zap.Logger
 	cache     *watchcache.Cache
 	resources map[*schema.Kind]*resource
+	// custom holds the custom kinds' resources by kind.
+	custom    sync.Map
+	dynamic   dynamic
 	handlers  map[handlerKey]*strategy.Handler
 	admission []Admission
 	kinds     *kinds.Set
@@ -71,7 +74,7 @@ func New(cfg Config) (*Server, error) {
 	var kinds []*schema.Kind
 	for _, k := range cfg.Registry.Kinds() {
 		storage := cfg.Registry.Storage(k)
-		if k.Ephemeral || k.Descriptor == nil || stored[storage.StoragePath] != nil {
+		if k.Ephemeral || k.IsCustom() || stored[storage.StoragePath] != nil {
 			continue
 		}
 		stored[storage.StoragePath] = storage
@@ -81,8 +84,11 @@ func New(cfg Config) (*Server, error) {
 		Store: cfg.Store, Kinds: kinds, History: cfg.WatchHistory, Buffer: cfg.WatchBuffer, Logger: cfg.Logger,
 	})
 	for _, k := range cfg.Registry.Kinds() {
+		if k.IsCustom() {
+			continue // see SetCustom
+		}
 		r := &resource{kind: k, storage: cfg.Registry.Storage(k)}
-		if !k.Ephemeral && k.Descriptor != nil {
+		if !k.Ephemeral {
 			r.objects = s.cache.Collection(r.storage)
 		}
 		if r.storage.Kind == "Event" {
@@ -150,11 +156,11 @@ func (s *Server) Revision() int64 { return s.cache.Revision() }
 
 // resolve finds what a request addresses.
 func (s *Server) resolve(r *resourcev1.Resource) (*resource, error) {
-	k, ok := s.cfg.Registry.ByResource(r.GetGroup(), r.GetVersion(), r.GetPlural())
-	if !ok || !k.Served {
+	k, res := s.find(r.GetGroup(), r.GetVersion(), r.GetPlural())
+	if k == nil || !k.Served {
 		return nil, apierrors.NewUnknownResource(r.GetGroup(), r.GetPlural())
 	}
-	return s.resources[k], nil
+	return res, nil
 }
 
 // stored is resolve for collections and objects, which kinds that are never stored do not have.

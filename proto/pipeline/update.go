@@ -119,7 +119,7 @@ func (r *request) update(ctx context.Context, c change) (it *Item, deleted bool,
 					break
 				}
 			}
-			it, err = r.res.view(cur)
+			it, err = r.res.view(ctx, cur)
 			return it, false, err
 		case errors.As(err, &stale):
 			if stale.now != nil {
@@ -205,12 +205,18 @@ func (r *request) read(ctx context.Context) (*Item, error) {
 }
 
 // load decodes a stored object as the addressed kind; the caller owns it.
-func (r *request) load(cur *Item) (Object, error) {
+func (r *request) load(ctx context.Context, cur *Item) (Object, error) {
+	if r.res.kind.IsCustom() {
+		var err error
+		if cur, err = r.res.view(ctx, cur); err != nil {
+			return nil, err
+		}
+	}
 	msg, err := cur.Decode()
 	if err != nil {
 		return nil, apierrors.NewInternal(err)
 	}
-	if r.res.kind != r.res.storage {
+	if r.res.kind != r.res.storage && !r.res.kind.IsCustom() {
 		msg = r.res.kind.FromStorage(msg)
 	}
 	metadata(msg)
@@ -218,7 +224,7 @@ func (r *request) load(cur *Item) (Object, error) {
 }
 
 func (r *request) updateOnce(ctx context.Context, cur *Item, c change) (*Item, bool, error) {
-	old, err := r.load(cur)
+	old, err := r.load(ctx, cur)
 	if err != nil {
 		return nil, false, err
 	}
@@ -238,14 +244,14 @@ func (r *request) updateOnce(ctx context.Context, cur *Item, c change) (*Item, b
 		it, err := r.remove(ctx, cur, obj)
 		return it, err == nil, err
 	}
-	raw, stored, err := r.res.encode(obj)
+	raw, stored, err := r.res.encode(ctx, obj)
 	if err != nil {
 		return nil, false, apierrors.NewBadRequest(err.Error())
 	}
 	if err := r.checkSize(stored); err != nil {
 		return nil, false, err
 	}
-	if bytes.Equal(stored, cur.Stored()) {
+	if !cur.Stale && bytes.Equal(stored, cur.Stored()) {
 		return nil, false, errUnchanged
 	}
 	if r.dryRun {
@@ -267,7 +273,7 @@ func (r *request) updateOnce(ctx context.Context, cur *Item, c change) (*Item, b
 
 // replace encodes and writes an object that a reservation may have changed.
 func (r *request) replace(ctx context.Context, cur *Item, obj Object) (*Item, error) {
-	raw, stored, err := r.res.encode(obj)
+	raw, stored, err := r.res.encode(ctx, obj)
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
@@ -275,7 +281,11 @@ func (r *request) replace(ctx context.Context, cur *Item, obj Object) (*Item, er
 }
 
 func (r *request) write(ctx context.Context, cur *Item, raw, stored []byte) (*Item, error) {
-	rev, now, err := r.s.cfg.Store.Update(ctx, watchcache.Key(r.res.storage, r.namespace, r.name), r.res.value(stored), cur.Revision, r.res.ttl)
+	value, err := r.res.value(stored)
+	if err != nil {
+		return nil, err
+	}
+	rev, now, err := r.s.cfg.Store.Update(ctx, watchcache.Key(r.res.storage, r.namespace, r.name), value, cur.Revision, r.res.ttl)
 	switch {
 	case err == nil:
 		return item.New(r.res.kind, raw, rev, r.namespace, r.name)
@@ -346,7 +356,7 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 	if err := r.s.admit(ctx, adm); err != nil {
 		return nil, err
 	}
-	if k.Generation && r.sub != "status" && !sameDesired(obj, old) {
+	if k.Generation && r.sub != "status" && !k.SameDesired(obj, old) {
 		obj.GetMetadata().Generation++
 	}
 	var err error

@@ -23,6 +23,7 @@ type Watch struct {
 	acted  atomic.Int64
 	buf    []watchcache.Event
 	events []Event
+	items  []*Item
 }
 
 // Watch opens a watch. The caller closes it.
@@ -49,6 +50,8 @@ func (s *Server) Watch(ctx context.Context, req *resourcev1.WatchOpen) (*Watch, 
 	w, err := res.objects.Watch(o)
 	if errors.Is(err, watchcache.ErrTooOld) {
 		return nil, apierrors.NewTooOldResourceVersion(o.After, res.objects.Oldest())
+	} else if errors.Is(err, watchcache.ErrEnded) {
+		return nil, apierrors.NewUnknownResource(res.kind.Group, res.kind.Plural)
 	} else if err != nil {
 		return nil, watchError(err)
 	}
@@ -97,22 +100,31 @@ func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 	}
 	events, err := w.w.Next(ctx, w.buf)
 	if err != nil {
-		if context.Cause(ctx) == io.EOF {
+		if context.Cause(ctx) == io.EOF || errors.Is(err, watchcache.ErrEnded) {
 			return nil, io.EOF
 		}
 		return nil, watchError(err)
 	}
 	clear(w.events)
-	w.events = w.events[:0]
+	w.events, w.items = w.events[:0], w.items[:0]
+	for _, e := range events {
+		if e.Item != nil {
+			w.items = append(w.items, e.Item)
+		}
+	}
+	if err := w.res.views(ctx, w.items); err != nil {
+		return nil, err
+	}
+	next := 0
 	for _, e := range events {
 		out := Event{Type: eventTypes[e.Type], Revision: e.Revision, InitialEventsEnd: e.InitialEnd}
 		if e.Item != nil {
-			if out.Item, err = w.res.view(e.Item); err != nil {
-				return nil, err
-			}
+			out.Item = w.items[next]
+			next++
 		}
 		w.events = append(w.events, out)
 	}
+	clear(w.items)
 	clear(events)
 	w.buf = events
 	return w.events, nil

@@ -219,3 +219,56 @@ func (k *Kind) SameDesired(a, b proto.Message) bool {
 	}
 	return string(p) == string(q)
 }
+
+// Adopt makes an object that came from another version one of this: it drops what the schema does not know and sets what
+// is left unsaid.
+func (k *Kind) Adopt(obj *metav1.CustomObject) error {
+	body, err := bodyTree(obj)
+	if err != nil {
+		return err
+	}
+	k.Custom.Prune(body, func(string) {})
+	k.Custom.Default(body)
+	return setBody(obj, body)
+}
+
+// SetMember sets a value deep in a custom object's body, creating the objects on the way.
+func (k *Kind) SetMember(obj proto.Message, path []string, value any) error {
+	custom, ok := obj.(*metav1.CustomObject)
+	if !ok || len(path) == 0 {
+		return errors.New("not a custom object")
+	}
+	body, err := bodyTree(custom)
+	if err != nil {
+		return err
+	}
+	at := body
+	for _, name := range path[:len(path)-1] {
+		below, ok := at[name].(map[string]any)
+		if !ok {
+			if at[name] != nil {
+				return fmt.Errorf("value cannot be set because %s is not an object", name)
+			}
+			below = map[string]any{}
+			at[name] = below
+		}
+		at = below
+	}
+	at[path[len(path)-1]] = value
+	return setBody(custom, body)
+}
+
+// Walk returns the value at a path of names in a tree.
+func Walk(tree map[string]any, path []string) (any, bool) {
+	var v any = tree
+	for _, name := range path {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if v, ok = m[name]; !ok {
+			return nil, false
+		}
+	}
+	return v, true
+}

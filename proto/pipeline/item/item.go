@@ -34,6 +34,36 @@ type Item struct {
 	body, trimmed int
 	computed      atomic.Pointer[map[string]string]
 	json          atomic.Pointer[weak.Pointer[[]byte]]
+	views         atomic.Pointer[view]
+	// Stale tells that the store has the object in another form than it would be written in now: a write that changes
+	// nothing still has something to do.
+	Stale bool
+}
+
+// view is the object in another version, in a list of such.
+type view struct {
+	item *Item
+	next *view
+}
+
+// View returns the item in the form of another kind where SetView has remembered it, else nil.
+func (i *Item) View(k *schema.Kind) *Item {
+	for v := i.views.Load(); v != nil; v = v.next {
+		if v.item.Kind == k {
+			return v.item
+		}
+	}
+	return nil
+}
+
+// SetView remembers the item in the form of another kind.
+func (i *Item) SetView(o *Item) {
+	for {
+		old := i.views.Load()
+		if i.views.CompareAndSwap(old, &view{o, old}) {
+			return
+		}
+	}
 }
 
 // Trimmed returns Wire without metadata.managedFields.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -36,6 +37,8 @@ var (
 	ErrTooOld = errors.New("watchcache: revision is too old")
 	// ErrTooSlow ends a watcher that did not read its events in time, or whose cache was loaded anew.
 	ErrTooSlow = errors.New("watchcache: watcher is too slow")
+	// ErrEnded ends a watcher whose kind has changed or is gone. It is no failure: who still wants to watch starts over.
+	ErrEnded = errors.New("watchcache: the kind has changed")
 	// ErrClosed is returned once the cache or the watcher is closed.
 	ErrClosed = errors.New("watchcache: closed")
 )
@@ -54,9 +57,10 @@ type Config struct {
 
 // Cache holds all kinds. It follows the store by a single watch, so that one revision speaks of everything.
 type Cache struct {
-	cfg    Config
-	byPath map[string]*Collection
-	all    []*Collection
+	cfg Config
+	// set is replaced as a whole, under changing.
+	set      atomic.Pointer[set]
+	changing sync.Mutex
 
 	progress progress
 	current  batcher
@@ -70,19 +74,21 @@ type Cache struct {
 
 // New returns a cache that is empty until Start.
 func New(cfg Config) *Cache {
-	c := &Cache{cfg: cfg, byPath: map[string]*Collection{}, asks: make(chan struct{}, 1)}
+	c := &Cache{cfg: cfg, asks: make(chan struct{}, 1)}
 	c.progress.init()
 	c.current.ask = cfg.Store.Revision
+	all := &set{byPath: map[string]*Collection{}}
 	for _, k := range cfg.Kinds {
 		col := newCollection(c, k)
-		c.byPath[k.StoragePath] = col
-		c.all = append(c.all, col)
+		all.byPath[k.StoragePath] = col
+		all.list = append(all.list, col)
 	}
+	c.set.Store(all)
 	return c
 }
 
 // Collection returns the cache of a stored kind; nil for others.
-func (c *Cache) Collection(k *schema.Kind) *Collection { return c.byPath[k.StoragePath] }
+func (c *Cache) Collection(k *schema.Kind) *Collection { return c.set.Load().byPath[k.StoragePath] }
 
 // Start loads everything and follows the store from there until Close. The context bounds the loading.
 func (c *Cache) Start(ctx context.Context) error {
@@ -114,7 +120,7 @@ func (c *Cache) Close() {
 	}
 	c.cancel()
 	c.wg.Wait()
-	for _, col := range c.all {
+	for _, col := range c.set.Load().list {
 		col.endWatchers(ErrClosed)
 	}
 }
@@ -166,7 +172,7 @@ func (c *Cache) load(ctx context.Context, revision int64) (int64, error) {
 		}
 		r.Start = page.KVs[len(page.KVs)-1].Key + "\x00"
 	}
-	for _, col := range c.all {
+	for _, col := range c.set.Load().list {
 		col.replace(trees[col], r.Revision)
 	}
 	c.progress.advance(r.Revision)
@@ -251,24 +257,25 @@ func (c *Cache) locate(key string) (col *Collection, namespace, name string) {
 	if !ok {
 		return nil, "", ""
 	}
+	byPath := c.set.Load().byPath
 	// Storage paths have one segment, or two ("services/specs").
 	first := strings.IndexByte(rest, '/')
 	if first < 0 {
 		return nil, "", ""
 	}
 	end := first
-	if col = c.byPath[rest[:first]]; col == nil {
+	if col = byPath[rest[:first]]; col == nil {
 		second := strings.IndexByte(rest[first+1:], '/')
 		if second < 0 {
 			return nil, "", ""
 		}
 		end = first + 1 + second
-		if col = c.byPath[rest[:end]]; col == nil {
+		if col = byPath[rest[:end]]; col == nil {
 			return nil, "", ""
 		}
 	}
 	name = rest[end+1:]
-	if col.kind.Namespaced {
+	if col.Kind().Namespaced {
 		if namespace, name, ok = strings.Cut(name, "/"); !ok {
 			return nil, "", ""
 		}
@@ -305,7 +312,7 @@ func (c *Cache) bookmarks() {
 		case <-c.ctx.Done():
 			return
 		case <-tick.C:
-			for _, col := range c.all {
+			for _, col := range c.set.Load().list {
 				col.bookmark(func(w *Watcher) bool { return w.o.Bookmarks })
 			}
 		case <-again:
@@ -320,7 +327,7 @@ func (c *Cache) bookmarks() {
 				again = time.After(askAgain)
 				continue
 			}
-			for _, col := range c.all {
+			for _, col := range c.set.Load().list {
 				col.bookmark(func(w *Watcher) bool { return w.asked.Swap(false) })
 			}
 		}

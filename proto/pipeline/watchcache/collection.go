@@ -1,7 +1,6 @@
 package watchcache
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -9,14 +8,13 @@ import (
 
 	"github.com/keelson/keelson/proto/pipeline/item"
 	"github.com/keelson/keelson/proto/pipeline/store"
-	"github.com/keelson/keelson/proto/pipeline/store/envelope"
 	"github.com/keelson/keelson/proto/schema"
 )
 
 // Collection is the cache of one kind.
 type Collection struct {
 	cache *Cache
-	kind  *schema.Kind
+	kinds atomic.Pointer[Versions]
 	// slashes tells whether names may hold slashes: none do so far.
 	slashes bool
 
@@ -29,30 +27,25 @@ type Collection struct {
 	kept     keeper
 	recent   ring
 	watchers registry
-	cutOff   atomic.Int64
+	// base is the revision at which the state was loaded: earlier changes are part of it.
+	base int64
+	// filling gathers the changes that come while the state is loaded anew; nil at other times.
+	filling *[]pending
+	gone    bool
+	cutOff  atomic.Int64
 }
 
 // loading gathers a collection's initial state.
 type loading struct{ items []*item.Item }
 
 func newCollection(c *Cache, k *schema.Kind) *Collection {
-	return &Collection{cache: c, kind: k, tree: newTree(), recent: ring{limit: c.cfg.History}, watchers: newRegistry()}
+	col := &Collection{cache: c, tree: newTree(), recent: ring{limit: c.cfg.History}, watchers: newRegistry()}
+	col.kinds.Store(&Versions{Storage: k})
+	return col
 }
 
-// Kind returns the kind that the collection holds.
-func (c *Collection) Kind() *schema.Kind { return c.kind }
-
-// decode makes an item of what the store has.
-func (c *Collection) decode(kv store.KV, namespace, name string) (*item.Item, error) {
-	o, err := envelope.Parse(kv.Value)
-	if err != nil {
-		return nil, err
-	}
-	if o.Kind != c.kind.Kind || o.APIVersion != c.kind.APIVersion() {
-		return nil, fmt.Errorf("stored as %s %s, want %s %s", o.APIVersion, o.Kind, c.kind.APIVersion(), c.kind.Kind)
-	}
-	return item.New(c.kind, o.Raw, kv.Revision, namespace, name)
-}
+// Kind returns the kind in whose form objects are stored now.
+func (c *Collection) Kind() *schema.Kind { return c.kinds.Load().Storage }
 
 // Decode makes an item of a value read from the store itself.
 func (c *Collection) Decode(kv store.KV, namespace, name string) (*item.Item, error) {
@@ -68,7 +61,7 @@ func (c *Collection) replace(l *loading, revision int64) {
 		}
 	}
 	c.mu.Lock()
-	c.tree, c.revision, c.snapshot = t, revision, nil
+	c.tree, c.revision, c.snapshot, c.base = t, revision, nil, revision
 	c.kept.clear()
 	c.recent.reset(revision)
 	c.mu.Unlock()
@@ -77,7 +70,17 @@ func (c *Collection) replace(l *loading, revision int64) {
 
 // apply adds changes in order.
 func (c *Collection) apply(changes []pending) {
-	// Bytes are parsed before the lock is taken.
+	items := c.parse(changes)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.filling != nil {
+		*c.filling = append(*c.filling, changes...)
+	}
+	c.applyLocked(changes, items)
+}
+
+// parse reads the new states of changes: not under the lock.
+func (c *Collection) parse(changes []pending) []*item.Item {
 	items := make([]*item.Item, len(changes))
 	for i := range changes {
 		if changes[i].e.Type != store.Put {
@@ -89,9 +92,14 @@ func (c *Collection) apply(changes []pending) {
 		}
 		items[i] = it
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	return items
+}
+
+func (c *Collection) applyLocked(changes []pending, items []*item.Item) {
 	for i := range changes {
+		if changes[i].e.KV.Revision <= c.base {
+			continue
+		}
 		var old *item.Item
 		if items[i] != nil {
 			old, _ = c.tree.ReplaceOrInsert(items[i])

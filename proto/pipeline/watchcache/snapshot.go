@@ -109,7 +109,7 @@ func (c *Collection) At(ctx context.Context, revision int64) (*Snapshot, error) 
 
 func (c *Collection) fromHistory(ctx context.Context, revision int64) (*Snapshot, error) {
 	t := newTree()
-	r := store.Range{Prefix: Root + c.kind.StoragePath + "/", Revision: revision, Limit: loadPage}
+	r := store.Range{Prefix: Root + c.Kind().StoragePath + "/", Revision: revision, Limit: loadPage}
 	for {
 		page, err := c.cache.cfg.Store.List(ctx, r)
 		if err != nil {

@@ -16,4 +16,4 @@ func (c *Collection) Stats() Stats {
 }
 
 // Collections returns all collections.
-func (c *Cache) Collections() []*Collection { return c.all }
+func (c *Cache) Collections() []*Collection { return c.set.Load().list }

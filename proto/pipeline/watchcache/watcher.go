@@ -78,6 +78,9 @@ func (c *Collection) Watch(o Options) (*Watcher, error) {
 	if c.cache.ctx.Err() != nil {
 		return nil, ErrClosed
 	}
+	if c.gone {
+		return nil, ErrEnded
+	}
 	if o.Initial {
 		w.snapshot = c.snapshotLocked()
 	} else if !c.recent.after(o.After, w.offer) {

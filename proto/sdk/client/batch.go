@@ -61,7 +61,7 @@ func (b *Batch[T]) Delete(namespace, name string, done func(error), o ...DeleteO
 
 // Sub creates a subresource of an object, such as a pod's binding. The result's body is left out.
 func (b *Batch[T]) Sub(namespace, name, subresource string, body proto.Message, done func(error), o ...WriteOptions) error {
-	raw, err := encode(body)
+	raw, err := Kind{}.encode(body)
 	if err != nil {
 		return err
 	}

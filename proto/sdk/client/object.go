@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/keelson/keelson/proto/codec"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	optionsv1 "github.com/keelson/keelson/proto/gen/keelson/options/v1"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
@@ -98,8 +99,16 @@ func newOf[T proto.Message]() T {
 	return zero.ProtoReflect().Type().New().Interface().(T)
 }
 
-// encode returns the object as the waist carries it.
-func encode(m proto.Message) (*resourcev1.Object, error) {
+// encode returns the object as the waist carries it: custom objects in JSON, with the kind that they do not say
+// themselves.
+func (k Kind) encode(m proto.Message) (*resourcev1.Object, error) {
+	if _, ok := m.(*metav1.CustomObject); ok {
+		raw, err := codec.AppendMessage(nil, m, codec.EncodeOptions{APIVersion: k.APIVersion(), Kind: k.Kind})
+		if err != nil {
+			return nil, fmt.Errorf("client: encode %s: %w", k.Kind, err)
+		}
+		return &resourcev1.Object{Raw: raw, Encoding: resourcev1.Encoding_ENCODING_JSON}, nil
+	}
 	raw, err := proto.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("client: encode %s: %w", m.ProtoReflect().Descriptor().FullName(), err)
@@ -107,10 +116,17 @@ func encode(m proto.Message) (*resourcev1.Object, error) {
 	return &resourcev1.Object{Raw: raw, Encoding: resourcev1.Encoding_ENCODING_PROTOBUF}, nil
 }
 
-// decode returns the object that the waist carried; an absent one is empty.
+// decode returns the object that the waist carried; an absent one is empty. Custom objects come in JSON, of which a
+// metadata client takes the metadata.
 func decode[T proto.Message](o *resourcev1.Object) (T, error) {
 	m := newOf[T]()
-	if err := proto.Unmarshal(o.GetRaw(), m); err != nil {
+	var err error
+	if o.GetEncoding() == resourcev1.Encoding_ENCODING_JSON {
+		_, err = codec.Unmarshal(o.GetRaw(), m, codec.DecodeOptions{})
+	} else {
+		err = proto.Unmarshal(o.GetRaw(), m)
+	}
+	if err != nil {
 		var zero T
 		return zero, fmt.Errorf("client: decode %s at revision %d: %w",
 			m.ProtoReflect().Descriptor().FullName(), o.GetRevision(), err)

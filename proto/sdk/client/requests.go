@@ -5,7 +5,7 @@ import resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 // Single calls and batches send the same requests.
 
 func (c *Client[T]) createRequest(obj T, o WriteOptions) (*resourcev1.CreateRequest, error) {
-	raw, err := encode(obj)
+	raw, err := c.kind.encode(obj)
 	if err != nil {
 		return nil, err
 	}
@@ -13,7 +13,7 @@ func (c *Client[T]) createRequest(obj T, o WriteOptions) (*resourcev1.CreateRequ
 }
 
 func (c *Client[T]) updateRequest(subresource string, obj T, o WriteOptions) (*resourcev1.UpdateRequest, error) {
-	raw, err := encode(obj)
+	raw, err := c.kind.encode(obj)
 	if err != nil {
 		return nil, err
 	}

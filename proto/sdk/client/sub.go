@@ -12,7 +12,7 @@ import (
 
 // Sub creates a subresource of an object: Sub[*corev1.Binding, *metav1.Status](ctx, conn, pods.Ref(ns, name, "binding"), b).
 func Sub[Req, Resp proto.Message](ctx context.Context, c *Conn, ref *resourcev1.ObjectRef, req Req, o ...WriteOptions) (Resp, error) {
-	raw, err := encode(req)
+	raw, err := Kind{}.encode(req)
 	if err != nil {
 		return subResult[Resp](nil, err)
 	}
@@ -22,7 +22,7 @@ func Sub[Req, Resp proto.Message](ctx context.Context, c *Conn, ref *resourcev1.
 
 // UpdateSub replaces a subresource of an object, such as its scale.
 func UpdateSub[Req, Resp proto.Message](ctx context.Context, c *Conn, ref *resourcev1.ObjectRef, req Req, o ...WriteOptions) (Resp, error) {
-	raw, err := encode(req)
+	raw, err := Kind{}.encode(req)
 	if err != nil {
 		return subResult[Resp](nil, err)
 	}

@@ -1,0 +1,34 @@
+package item
+
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+)
+
+// Object is a root object of any kind.
+type Object interface {
+	proto.Message
+	GetMetadata() *metav1.ObjectMeta
+}
+
+// Encode returns the bytes of an object as they are stored: without resource version, with the managed fields at the
+// end, always the same bytes for the same object.
+func Encode(obj Object) ([]byte, error) {
+	meta := obj.GetMetadata()
+	managed, rv := meta.GetManagedFields(), meta.GetResourceVersion()
+	if meta != nil {
+		meta.ManagedFields, meta.ResourceVersion = nil, ""
+		defer func() { meta.ManagedFields, meta.ResourceVersion = managed, rv }()
+	}
+	marshal := proto.MarshalOptions{Deterministic: true}
+	raw, err := marshal.Marshal(obj)
+	if err != nil || len(managed) == 0 {
+		return raw, err
+	}
+	fragment := &metav1.ObjectMeta{ManagedFields: managed}
+	raw = protowire.AppendTag(raw, 1, protowire.BytesType)
+	raw = protowire.AppendVarint(raw, uint64(marshal.Size(fragment)))
+	return marshal.MarshalAppend(raw, fragment)
+}
