@@ -18,12 +18,15 @@ func (k *Kind) Validate(obj, old proto.Message) ErrorList {
 		return dedupe(append(errs, k.validateCustom(obj, old, false)...))
 	}
 	if k.plan != nil {
-		w := walker{skip: k.metaField, status: k.statusField}
-		w.message(k.plan, shape.PointerTo(obj), shape.PointerTo(old), nil)
+		w := walker{skip: k.metaField, status: k.statusField, places: make([]place, 0, 24)}
+		w.message(k.plan, shape.PointerTo(obj), shape.PointerTo(old))
 		errs = append(errs, w.errs...)
 	}
 	if k.hooks.Validate != nil {
 		errs = append(errs, k.hooks.Validate(obj, old)...)
+	}
+	if k.hooks.Review != nil {
+		errs = k.hooks.Review(obj, errs)
 	}
 	return dedupe(errs)
 }

@@ -28,6 +28,9 @@ type Kind struct {
 	Validate func(obj, old proto.Message) ErrorList
 	// ValidateStatus checks a write of the status subresource.
 	ValidateStatus func(obj, old proto.Message) ErrorList
+	// Review sees all errors that were found and returns those that hold for the kind: for a rule of a message inside that
+	// the kind has an exception to.
+	Review func(obj proto.Message, errs ErrorList) ErrorList
 	// Fields computes selectable fields that are not plain paths.
 	Fields func(obj proto.Message, set func(path, value string))
 	// ToStorage and FromStorage convert to and from the kind that is stored, where that is another.
@@ -54,6 +57,7 @@ type Set struct {
 type TypedKind[T proto.Message] struct {
 	Default, Finish          func(T)
 	Validate, ValidateStatus func(obj, old T) ErrorList // old is a nil T on create
+	Review                   func(obj T, errs ErrorList) ErrorList
 	Fields                   func(obj T, set func(path, value string))
 	ToStorage                func(T) proto.Message
 	FromStorage              func(proto.Message) T
@@ -66,6 +70,9 @@ func AddKind[T proto.Message](s *Set, h TypedKind[T]) {
 	k.Finish = erase(h.Finish)
 	k.Validate = erasePair(h.Validate)
 	k.ValidateStatus = erasePair(h.ValidateStatus)
+	if h.Review != nil {
+		k.Review = func(m proto.Message, errs ErrorList) ErrorList { return h.Review(m.(T), errs) }
+	}
 	if h.Fields != nil {
 		k.Fields = func(m proto.Message, set func(path, value string)) { h.Fields(m.(T), set) }
 	}

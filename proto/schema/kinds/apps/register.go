@@ -13,4 +13,7 @@ func Register(s *rule.Set) {
 	rule.AddMessage(s, rule.TypedMessage[*appsv1.StatefulSetUpdateStrategy]{Finish: defaultStatefulStrategy})
 	rule.AddKind(s, rule.TypedKind[*appsv1.Deployment]{Validate: deployment, ValidateStatus: deploymentStatus})
 	rule.AddKind(s, rule.TypedKind[*appsv1.ReplicaSet]{Validate: replicaSet, ValidateStatus: replicaSetStatus})
+	rule.AddKind(s, rule.TypedKind[*appsv1.DaemonSet]{Validate: daemonSet, ValidateStatus: daemonSetStatus})
+	rule.AddKind(s, rule.TypedKind[*appsv1.StatefulSet]{Validate: statefulSet, ValidateStatus: statefulSetStatus, Review: claimedVolumes})
+	rule.AddKind(s, rule.TypedKind[*appsv1.ControllerRevision]{Validate: revision})
 }

@@ -27,11 +27,13 @@ func deployment(d, _ *appsv1.Deployment) rule.ErrorList {
 	return errs
 }
 
+const emptySelector = "empty selector is invalid for deployment"
+
 // template checks a workload's selector against the labels of its pods, which it must select.
 func template(selector *metav1.LabelSelector, t *corev1.PodTemplateSpec, kind string, at *rule.Path) rule.ErrorList {
 	var errs rule.ErrorList
 	if selector != nil && rule.EmptySelector(selector) {
-		errs = append(errs, field.Invalid(at.Child("selector"), rule.Value(selector), "empty selector is invalid for deployment"))
+		errs = append(errs, field.Invalid(at.Child("selector"), rule.Value(selector), emptySelector))
 	}
 	at = at.Child("template")
 	if selector != nil && !rule.EmptySelector(selector) && len(rule.LabelSelector(selector, at)) == 0 &&

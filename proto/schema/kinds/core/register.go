@@ -18,6 +18,12 @@ func Register(s *rule.Set) {
 	rule.AddKind(s, rule.TypedKind[*corev1.Node]{Finish: defaultNode, Validate: node})
 	rule.AddKind(s, rule.TypedKind[*corev1.ConfigMap]{Validate: configMap})
 	rule.AddKind(s, rule.TypedKind[*corev1.Secret]{Default: mergeStringData, Validate: secret})
+	rule.AddKind(s, rule.TypedKind[*corev1.ReplicationController]{Finish: defaultController, Validate: controller, ValidateStatus: controllerStatus})
+	rule.AddMessage(s, rule.TypedMessage[*corev1.LimitRangeItem]{Finish: defaultLimits})
+	rule.AddKind(s, rule.TypedKind[*corev1.LimitRange]{Validate: limitRange})
+	rule.AddKind(s, rule.TypedKind[*corev1.ResourceQuota]{Validate: resourceQuota, ValidateStatus: resourceQuotaStatus})
+	rule.AddKind(s, rule.TypedKind[*corev1.PersistentVolume]{Validate: persistentVolume})
+	rule.AddKind(s, rule.TypedKind[*corev1.PersistentVolumeClaim]{Finish: defaultClaim, Validate: claim, ValidateStatus: claimStatus})
 	rule.AddKind(s, rule.TypedKind[*corev1.Event]{Fields: eventFields, Validate: event})
 }
 

@@ -705,11 +705,11 @@ var File_keelson_apps_v1_stateful_set_proto protoreflect.FileDescriptor
 
 const file_keelson_apps_v1_stateful_set_proto_rawDesc = "" +
 	"\n" +
-	"\"keelson/apps/v1/stateful_set.proto\x12\x0fkeelson.apps.v1\x1a-keelson/core/v1/persistent_volume_claim.proto\x1a\x19keelson/core/v1/pod.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x88\x03\n" +
+	"\"keelson/apps/v1/stateful_set.proto\x12\x0fkeelson.apps.v1\x1a-keelson/core/v1/persistent_volume_claim.proto\x1a\x19keelson/core/v1/pod.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x93\x03\n" +
 	"\vStatefulSet\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12>\n" +
 	"\x04spec\x18\x02 \x01(\v2 .keelson.apps.v1.StatefulSetSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12B\n" +
-	"\x06status\x18\x03 \x01(\v2\".keelson.apps.v1.StatefulSetStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xb3\x01\xaa\xd4\x18\xae\x01\n" +
+	"\x06status\x18\x03 \x01(\v2\".keelson.apps.v1.StatefulSetStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xbe\x01\xaa\xd4\x18\xb9\x01\n" +
 	"\fstatefulsets\x1a\x03sts\"\x03all2\b\n" +
 	"\x06status2\x1d\n" +
 	"\x05scale\x12\x14autoscaling/v1.Scale:\x0f\n" +
@@ -717,7 +717,7 @@ const file_keelson_apps_v1_stateful_set_proto_rawDesc = "" +
 	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x16\n" +
 	"\n" +
 	"Containers\x12\x06string(\x01:\x12\n" +
-	"\x06Images\x12\x06string(\x01`\x01h\x01\"\xa5\a\n" +
+	"\x06Images\x12\x06string(\x01`\x01h\x01r\tdns-label\"\xa5\a\n" +
 	"\x0fStatefulSetSpec\x12*\n" +
 	"\breplicas\x18\x01 \x01(\x05B\t\xaa\xd4\x18\x05*\x0118\x00H\x00R\breplicas\x88\x01\x01\x12H\n" +
 	"\bselector\x18\x02 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\f\xaa\xd4\x18\b\x10\x02\x18\x01 \x01h\x01R\bselector\x12F\n" +
@@ -734,9 +734,9 @@ const file_keelson_apps_v1_stateful_set_proto_rawDesc = "" +
 	" \x01(\v2@.keelson.apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicyB\b\xaa\xd4\x18\x04*\x02{}R$persistentVolumeClaimRetentionPolicy\x12@\n" +
 	"\bordinals\x18\v \x01(\v2$.keelson.apps.v1.StatefulSetOrdinalsR\bordinalsB\v\n" +
 	"\t_replicasB\x17\n" +
-	"\x15_revisionHistoryLimit\"\xc2\x01\n" +
-	"\x19StatefulSetUpdateStrategy\x12L\n" +
-	"\x04type\x18\x01 \x01(\tB8\xaa\xd4\x184*\x0f\"RollingUpdate\"2\rRollingUpdate2\bOnDelete2\bRecreateR\x04type\x12W\n" +
+	"\x15_revisionHistoryLimit\"\x9f\x01\n" +
+	"\x19StatefulSetUpdateStrategy\x12)\n" +
+	"\x04type\x18\x01 \x01(\tB\x15\xaa\xd4\x18\x11*\x0f\"RollingUpdate\"R\x04type\x12W\n" +
 	"\rrollingUpdate\x18\x02 \x01(\v21.keelson.apps.v1.RollingUpdateStatefulSetStrategyR\rrollingUpdate\"\xab\x01\n" +
 	" RollingUpdateStatefulSetStrategy\x12*\n" +
 	"\tpartition\x18\x01 \x01(\x05B\a\xaa\xd4\x18\x03*\x010H\x00R\tpartition\x88\x01\x01\x12M\n" +

@@ -410,11 +410,11 @@ const file_keelson_core_v1_persistent_volume_proto_rawDesc = "" +
 	"\x06Reason\x12\x06string:*\n" +
 	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x16\n" +
 	"\n" +
-	"VolumeMode\x12\x06string(\x01`\x01\"\xb7\a\n" +
+	"VolumeMode\x12\x06string(\x01`\x01\"\xf9\x06\n" +
 	"\x14PersistentVolumeSpec\x12O\n" +
 	"\bcapacity\x18\x01 \x03(\v23.keelson.core.v1.PersistentVolumeSpec.CapacityEntryR\bcapacity\x12g\n" +
-	"\x16persistentVolumeSource\x18\x02 \x01(\v2'.keelson.core.v1.PersistentVolumeSourceB\x06\xaa\xd4\x18\x02\b\x01R\x16persistentVolumeSource\x12l\n" +
-	"\vaccessModes\x18\x03 \x03(\tBJ\xaa\xd4\x18F2\rReadWriteOnce2\fReadOnlyMany2\rReadWriteMany2\x10ReadWriteOncePodr\x06atomicR\vaccessModes\x12M\n" +
+	"\x16persistentVolumeSource\x18\x02 \x01(\v2'.keelson.core.v1.PersistentVolumeSourceB\x06\xaa\xd4\x18\x02\b\x01R\x16persistentVolumeSource\x12.\n" +
+	"\vaccessModes\x18\x03 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\vaccessModes\x12M\n" +
 	"\bclaimRef\x18\x04 \x01(\v2 .keelson.core.v1.ObjectReferenceB\x0f\xaa\xd4\x18\v\x82\x01\bgranularR\bclaimRef\x12m\n" +
 	"\x1dpersistentVolumeReclaimPolicy\x18\x05 \x01(\tB'\xaa\xd4\x18#*\b\"Retain\"2\aRecycle2\x06Delete2\x06RetainR\x1dpersistentVolumeReclaimPolicy\x12*\n" +
 	"\x10storageClassName\x18\x06 \x01(\tR\x10storageClassName\x120\n" +

@@ -772,9 +772,9 @@ const file_keelson_core_v1_persistent_volume_claim_proto_rawDesc = "" +
 	"\x15VolumeAttributesClass\x12\x06string:*\n" +
 	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x16\n" +
 	"\n" +
-	"VolumeMode\x12\x06string(\x01`\x01\"\xd3\x05\n" +
-	"\x19PersistentVolumeClaimSpec\x12l\n" +
-	"\vaccessModes\x18\x01 \x03(\tBJ\xaa\xd4\x18F2\rReadWriteOnce2\fReadOnlyMany2\rReadWriteMany2\x10ReadWriteOncePodr\x06atomicR\vaccessModes\x12:\n" +
+	"VolumeMode\x12\x06string(\x01`\x01\"\x95\x05\n" +
+	"\x19PersistentVolumeClaimSpec\x12.\n" +
+	"\vaccessModes\x18\x01 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\vaccessModes\x12:\n" +
 	"\bselector\x18\x04 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorR\bselector\x12Q\n" +
 	"\tresources\x18\x02 \x01(\v2+.keelson.core.v1.VolumeResourceRequirementsB\x06\xaa\xd4\x18\x02\x10\x01R\tresources\x12\x1e\n" +
 	"\n" +
@@ -801,10 +801,10 @@ const file_keelson_core_v1_persistent_volume_claim_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x19.keelson.meta.v1.QuantityR\x05value:\x028\x01\x1aV\n" +
 	"\rRequestsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12/\n" +
-	"\x05value\x18\x02 \x01(\v2\x19.keelson.meta.v1.QuantityR\x05value:\x028\x01\"\xc0\t\n" +
+	"\x05value\x18\x02 \x01(\v2\x19.keelson.meta.v1.QuantityR\x05value:\x028\x01\"\x82\t\n" +
 	"\x1bPersistentVolumeClaimStatus\x12;\n" +
-	"\x05phase\x18\x01 \x01(\tB%\xaa\xd4\x18!*\t\"Pending\"2\aPending2\x05Bound2\x04LostR\x05phase\x12l\n" +
-	"\vaccessModes\x18\x02 \x03(\tBJ\xaa\xd4\x18F2\rReadWriteOnce2\fReadOnlyMany2\rReadWriteMany2\x10ReadWriteOncePodr\x06atomicR\vaccessModes\x12V\n" +
+	"\x05phase\x18\x01 \x01(\tB%\xaa\xd4\x18!*\t\"Pending\"2\aPending2\x05Bound2\x04LostR\x05phase\x12.\n" +
+	"\vaccessModes\x18\x02 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\vaccessModes\x12V\n" +
 	"\bcapacity\x18\x03 \x03(\v2:.keelson.core.v1.PersistentVolumeClaimStatus.CapacityEntryR\bcapacity\x12o\n" +
 	"\n" +
 	"conditions\x18\x04 \x03(\v2/.keelson.core.v1.PersistentVolumeClaimConditionB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04type\x8a\x01\x05merge\x92\x01\x04typeR\n" +
