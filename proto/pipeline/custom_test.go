@@ -133,18 +133,18 @@ func TestCustomKindIsApplied(t *testing.T) {
 		}
 		return h.json(res.Item), nil
 	}
-	if _, err := apply("a", "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\nspec: {x: 1, y: 2}\n", false); err != nil {
+	if _, err := apply("a", "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\nspec: {x: 1, z: 2}\n", false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := apply("b", `{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"w"},"spec":{"x":3}}`, false); !apierrors.IsConflict(err) || !strings.Contains(err.Error(), `.spec.x`) {
 		t.Error(err)
 	}
 	tree, err := apply("b", `{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"w"},"spec":{"x":3}}`, true)
-	if err != nil || at(tree, "spec.x") != int64(3) || at(tree, "spec.y") != int64(2) {
+	if err != nil || at(tree, "spec.x") != int64(3) || at(tree, "spec.z") != int64(2) {
 		t.Error(tree, err)
 	}
 	tree, err = apply("a", `{"apiVersion":"example.com/v1","kind":"Widget","metadata":{"name":"w"},"spec":{}}`, false)
-	if err != nil || at(tree, "spec.x") != int64(3) || at(tree, "spec.y") != nil {
+	if err != nil || at(tree, "spec.x") != int64(3) || at(tree, "spec.z") != nil {
 		t.Error(tree, err)
 	}
 }
