@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/keelson/keelson/proto/apierrors"
 	coordinationv1 "github.com/keelson/keelson/proto/gen/keelson/coordination/v1"
@@ -110,6 +109,17 @@ func (c *Cluster) Retry(write func(ctx context.Context) error) {
 // RunPods binds pods to nodes in turn and reports them as running, ready where ready says so, and finishes those that
 // are being deleted, until the test ends. It stands for scheduler and kubelets.
 func (c *Cluster) RunPods(ready func(*corev1.Pod) bool, nodes ...string) {
+	c.RunPodsAs(func(pod *corev1.Pod) *corev1.PodStatus {
+		status := "True"
+		if ready != nil && !ready(pod) {
+			status = "False"
+		}
+		return &corev1.PodStatus{Phase: "Running", Conditions: []*corev1.PodCondition{{Type: "Ready", Status: status, LastTransitionTime: apitime.Now()}}}
+	}, nodes...)
+}
+
+// RunPodsAs is RunPods with a say in what becomes of each pod: the status that it gets when it was bound.
+func (c *Cluster) RunPodsAs(become func(*corev1.Pod) *corev1.PodStatus, nodes ...string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	pods := client.For[*corev1.Pod](c.Conn)
 	w, err := pods.Watch(ctx, client.WatchOptions{SendInitialEvents: true, AllowBookmarks: true})
@@ -129,7 +139,7 @@ func (c *Cluster) RunPods(ready func(*corev1.Pod) bool, nodes ...string) {
 					continue
 				}
 				next++
-				c.runPod(batch, e.Object, ready, nodes[next%len(nodes)])
+				c.runPod(batch, e.Object, become, nodes[next%len(nodes)])
 			}
 		}
 	})
@@ -141,7 +151,7 @@ func (c *Cluster) RunPods(ready func(*corev1.Pod) bool, nodes ...string) {
 	})
 }
 
-func (c *Cluster) runPod(batch *client.Batch[*corev1.Pod], pod *corev1.Pod, ready func(*corev1.Pod) bool, node string) {
+func (c *Cluster) runPod(batch *client.Batch[*corev1.Pod], pod *corev1.Pod, become func(*corev1.Pod) *corev1.PodStatus, node string) {
 	m := pod.GetMetadata()
 	switch {
 	case m.GetDeletionTimestamp() != nil:
@@ -150,18 +160,16 @@ func (c *Cluster) runPod(batch *client.Batch[*corev1.Pod], pod *corev1.Pod, read
 		binding := &corev1.Binding{Metadata: &metav1.ObjectMeta{Namespace: m.GetNamespace(), Name: m.GetName()}, Target: &corev1.ObjectReference{Kind: "Node", Name: node}}
 		_ = batch.Sub(m.GetNamespace(), m.GetName(), "binding", binding, nil)
 	case pod.GetStatus().GetPodIP() == "":
+		status := become(pod)
+		if status == nil {
+			return
+		}
 		running := proto.CloneOf(pod)
 		n := c.address.Add(1)
 		ip := fmt.Sprintf("10.244.%d.%d", n/250, n%250+1)
-		if running.Status == nil {
-			running.Status = &corev1.PodStatus{}
-		}
-		status := "True"
-		if ready != nil && !ready(pod) {
-			status = "False"
-		}
-		running.Status.Phase, running.Status.PodIP, running.Status.PodIPs = "Running", ip, []*corev1.PodIP{{Ip: ip}}
-		running.Status.Conditions = append(running.Status.Conditions, &corev1.PodCondition{Type: "Ready", Status: status, LastTransitionTime: apitime.Of(time.Now())})
+		status.PodIP, status.PodIPs = ip, []*corev1.PodIP{{Ip: ip}}
+		status.Conditions = append(status.Conditions, running.GetStatus().GetConditions()...)
+		running.Status = status
 		_ = batch.UpdateStatus(running, nil)
 	}
 }

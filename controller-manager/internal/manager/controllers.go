@@ -6,6 +6,7 @@ import (
 	"github.com/keelson/keelson/controller-manager/internal/controllers/endpoints"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/endpointslice"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/garbagecollector"
+	"github.com/keelson/keelson/controller-manager/internal/controllers/job"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/namespace"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/nodeipam"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/nodelifecycle"
@@ -14,6 +15,7 @@ import (
 	"github.com/keelson/keelson/controller-manager/internal/controllers/rootca"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/serviceaccount"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/tainteviction"
+	"github.com/keelson/keelson/controller-manager/internal/controllers/ttlafterfinished"
 )
 
 // initializer makes one controller; adding a controller is one more line in initializers.
@@ -26,6 +28,8 @@ var initializers = []initializer{
 	{deployment.Name, func(e *controller.Env, _ Config) controller.Controller { return deployment.New(e) }},
 	{replicaset.Name, func(e *controller.Env, _ Config) controller.Controller { return replicaset.New(e) }},
 	{replicaset.ReplicationName, func(e *controller.Env, _ Config) controller.Controller { return replicaset.NewReplication(e) }},
+	{job.Name, func(e *controller.Env, _ Config) controller.Controller { return job.New(e) }},
+	{ttlafterfinished.Name, func(e *controller.Env, _ Config) controller.Controller { return ttlafterfinished.New(e) }},
 	{endpointslice.Name, func(e *controller.Env, _ Config) controller.Controller { return endpointslice.New(e) }},
 	{endpoints.Name, func(e *controller.Env, _ Config) controller.Controller { return endpoints.New(e) }},
 	{garbagecollector.Name, func(e *controller.Env, _ Config) controller.Controller { return garbagecollector.New(e) }},

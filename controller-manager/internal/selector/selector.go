@@ -77,6 +77,10 @@ func (s Selector) Matches(labels map[string]string) bool {
 // would claim every pod of the namespace.
 func (s Selector) Everything() bool { return s.everything }
 
+// Nothing reports whether the selector is that of an object without one. A controller that acted on it would let go of
+// what it has just created, again and again.
+func (s Selector) Nothing() bool { return !s.everything && len(s.requirements) == 0 }
+
 func (r requirement) matches(labels map[string]string) bool {
 	value, ok := labels[r.key]
 	switch r.op {

@@ -60,7 +60,7 @@ func (c *Controller[T]) Reconcile(ctx context.Context, key controller.Key) error
 	}
 	set := c.like.set(obj)
 	sel, err := selector.Compile(set.GetSpec().GetSelector())
-	if err != nil || sel.Everything() {
+	if err != nil || sel.Everything() || sel.Nothing() {
 		c.Log().Warn("the selector selects nothing or everything, ignoring the object", zap.Stringer("key", key), zap.Error(err))
 		return nil
 	}

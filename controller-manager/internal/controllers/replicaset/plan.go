@@ -8,6 +8,7 @@ import (
 
 	"github.com/keelson/keelson/controller-manager/internal/podset"
 	"github.com/keelson/keelson/controller-manager/internal/podstate"
+	"github.com/keelson/keelson/controller-manager/internal/ranking"
 	"github.com/keelson/keelson/controller-manager/internal/selector"
 )
 
@@ -47,7 +48,7 @@ func plan(s state, sel selector.Selector) decision {
 	case surplus < 0:
 		d.create = min(-surplus, podset.Burst)
 	case surplus > 0:
-		d.remove = rank(active, s.related, s.now)[:min(surplus, podset.Burst)]
+		d.remove = ranking.Rank(active, s.related, s.now)[:min(surplus, podset.Burst)]
 	}
 	return d
 }

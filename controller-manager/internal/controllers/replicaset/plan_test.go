@@ -13,6 +13,7 @@ import (
 
 	"github.com/keelson/keelson/controller-manager/internal/owner"
 	"github.com/keelson/keelson/controller-manager/internal/podset"
+	"github.com/keelson/keelson/controller-manager/internal/ranking"
 	"github.com/keelson/keelson/controller-manager/internal/selector"
 )
 
@@ -58,8 +59,10 @@ func finished(p *corev1.Pod)    { p.Status.Phase = "Failed" }
 func orphan(p *corev1.Pod)      { p.Metadata.OwnerReferences = nil }
 func stranger(p *corev1.Pod)    { p.Metadata.OwnerReferences[0].Uid = "other" }
 func relabelled(p *corev1.Pod)  { p.Metadata.Labels = map[string]string{"app": "debug"} }
-func cheap(p *corev1.Pod)       { p.Metadata.Annotations = map[string]string{deletionCostAnnotation: "-10"} }
-func onNode(n string) option    { return func(p *corev1.Pod) { p.Spec.NodeName = n } }
+func cheap(p *corev1.Pod) {
+	p.Metadata.Annotations = map[string]string{"controller.kubernetes.io/pod-deletion-cost": "-10"}
+}
+func onNode(n string) option { return func(p *corev1.Pod) { p.Spec.NodeName = n } }
 func restarted(p *corev1.Pod) {
 	p.Status.ContainerStatuses = []*corev1.ContainerStatus{{RestartCount: 4}}
 }
@@ -127,7 +130,7 @@ func TestRank(t *testing.T) {
 		{"about the same age", pod("a", aged(3000*time.Second)), pod("z", aged(3600*time.Second))},
 	} {
 		for _, order := range [][]*corev1.Pod{{tc.first, tc.next}, {tc.next, tc.first}} {
-			if got := rank(order, related, now); got[0] != tc.first {
+			if got := ranking.Rank(order, related, now); got[0] != tc.first {
 				t.Errorf("%s: %s goes first", tc.name, got[0].GetMetadata().GetName())
 			}
 		}

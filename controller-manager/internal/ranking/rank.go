@@ -1,4 +1,5 @@
-package replicaset
+// Package ranking orders pods by how little is lost when they go.
+package ranking
 
 import (
 	"math"
@@ -29,11 +30,11 @@ type victim struct {
 	createdAt int
 }
 
-// rank orders pods by how little is lost when they go: unassigned before assigned, pending before running, not ready
+// Rank orders pods by how little is lost when they go: unassigned before assigned, pending before running, not ready
 // before ready, cheap before dear, crowded nodes before sparse ones, young before old. Ages are compared by their
 // logarithm, so that pods of about the same age are deleted at random instead of always on the newest nodes. related
 // counts, for each node, the active pods of all ReplicaSets of the same owner.
-func rank(pods []*corev1.Pod, related map[string]int, now time.Time) []*corev1.Pod {
+func Rank(pods []*corev1.Pod, related map[string]int, now time.Time) []*corev1.Pod {
 	victims := make([]victim, 0, len(pods))
 	for _, pod := range pods {
 		victims = append(victims, newVictim(pod, related, now))
