@@ -59,6 +59,12 @@ func Name(format, name string, prefix bool) []string {
 	switch format {
 	case "dns-label":
 		return apivalidation.NameIsDNSLabel(name, prefix)
+	case "ip":
+		var problems []string
+		for _, e := range validation.IsValidIP(nil, name) {
+			problems = append(problems, e.Detail)
+		}
+		return problems
 	case "dns-1035-label":
 		return apivalidation.NameIsDNS1035Label(name, prefix)
 	case "path-segment":

@@ -3,21 +3,29 @@
 package kinds
 
 import (
+	"github.com/keelson/keelson/proto/schema/kinds/admissionregistration"
 	"github.com/keelson/keelson/proto/schema/kinds/apps"
 	"github.com/keelson/keelson/proto/schema/kinds/autoscaling"
 	"github.com/keelson/keelson/proto/schema/kinds/batch"
+	"github.com/keelson/keelson/proto/schema/kinds/certificates"
 	"github.com/keelson/keelson/proto/schema/kinds/core"
 	"github.com/keelson/keelson/proto/schema/kinds/discovery"
 	"github.com/keelson/keelson/proto/schema/kinds/events"
+	"github.com/keelson/keelson/proto/schema/kinds/flowcontrol"
+	"github.com/keelson/keelson/proto/schema/kinds/networking"
+	"github.com/keelson/keelson/proto/schema/kinds/node"
+	"github.com/keelson/keelson/proto/schema/kinds/policy"
 	"github.com/keelson/keelson/proto/schema/kinds/rbac"
 	"github.com/keelson/keelson/proto/schema/kinds/reviews"
 	"github.com/keelson/keelson/proto/schema/kinds/scheduling"
+	"github.com/keelson/keelson/proto/schema/kinds/storage"
 	"github.com/keelson/keelson/proto/schema/rule"
 )
 
 // All returns the hooks of every kind and message.
 func All() rule.Set {
 	var s rule.Set
+	admissionregistration.Register(&s)
 	core.Register(&s)
 	apps.Register(&s)
 	autoscaling.Register(&s)
@@ -27,5 +35,11 @@ func All() rule.Set {
 	rbac.Register(&s)
 	reviews.Register(&s)
 	scheduling.Register(&s)
+	certificates.Register(&s)
+	flowcontrol.Register(&s)
+	networking.Register(&s)
+	node.Register(&s)
+	policy.Register(&s)
+	storage.Register(&s)
 	return s
 }

@@ -41,7 +41,7 @@ func podSpec(s *corev1.PodSpec, at *rule.Path) rule.ErrorList {
 	}
 	errs = append(errs, dns(s, at)...)
 	for i, t := range s.Tolerations {
-		errs = append(errs, toleration(t, at.Child("tolerations").Index(i))...)
+		errs = append(errs, Toleration(t, at.Child("tolerations").Index(i))...)
 	}
 	seen := map[string]bool{}
 	for i, g := range s.SchedulingGates {
@@ -152,7 +152,8 @@ func dns(s *corev1.PodSpec, at *rule.Path) rule.ErrorList {
 	return errs
 }
 
-func toleration(t *corev1.Toleration, at *rule.Path) rule.ErrorList {
+// Toleration checks one toleration.
+func Toleration(t *corev1.Toleration, at *rule.Path) rule.ErrorList {
 	var errs rule.ErrorList
 	if t.Key != "" {
 		for _, msg := range validation.IsQualifiedName(t.Key) {

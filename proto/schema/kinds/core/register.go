@@ -33,7 +33,7 @@ func registerPods(s *rule.Set) {
 	rule.AddMessage(s, rule.TypedMessage[*corev1.Container]{Finish: defaultContainer})
 	rule.AddMessage(s, rule.TypedMessage[*corev1.EphemeralContainerCommon]{Finish: defaultEphemeral})
 	rule.AddMessage(s, rule.TypedMessage[*corev1.EnvVar]{Validate: envVar})
-	rule.AddMessage(s, rule.TypedMessage[*corev1.ResourceRequirements]{Validate: requirements})
+	rule.AddMessage(s, rule.TypedMessage[*corev1.ResourceRequirements]{Validate: Requirements})
 	rule.AddMessage(s, rule.TypedMessage[*corev1.Probe]{Validate: probe})
 	rule.AddMessage(s, rule.TypedMessage[*corev1.LifecycleHandler]{Validate: lifecycleHandler})
 	rule.AddMessage(s, rule.TypedMessage[*corev1.SeccompProfile]{Validate: func(p *corev1.SeccompProfile, at *rule.Path) rule.ErrorList {

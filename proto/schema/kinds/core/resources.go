@@ -26,8 +26,8 @@ func containerResource(name string) bool {
 	return name == "cpu" || name == "memory" || name == "ephemeral-storage" || strings.HasPrefix(name, hugePages)
 }
 
-// requirements checks a container's resources.
-func requirements(r *corev1.ResourceRequirements, at *rule.Path) rule.ErrorList {
+// Requirements checks a container's resources.
+func Requirements(r *corev1.ResourceRequirements, at *rule.Path) rule.ErrorList {
 	var errs rule.ErrorList
 	limits, e := quantities(r.GetLimits(), at.Child("limits"))
 	errs = append(errs, e...)

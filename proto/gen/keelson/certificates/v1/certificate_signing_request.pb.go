@@ -448,11 +448,11 @@ var File_keelson_certificates_v1_certificate_signing_request_proto protoreflect.
 
 const file_keelson_certificates_v1_certificate_signing_request_proto_rawDesc = "" +
 	"\n" +
-	"9keelson/certificates/v1/certificate_signing_request.proto\x12\x17keelson.certificates.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa8\x04\n" +
+	"9keelson/certificates/v1/certificate_signing_request.proto\x12\x17keelson.certificates.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xb6\x04\n" +
 	"\x19CertificateSigningRequest\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12T\n" +
 	"\x04spec\x18\x02 \x01(\v26.keelson.certificates.v1.CertificateSigningRequestSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12X\n" +
-	"\x06status\x18\x03 \x01(\v28.keelson.certificates.v1.CertificateSigningRequestStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\x99\x02\xaa\xd4\x18\x94\x02\n" +
+	"\x06status\x18\x03 \x01(\v28.keelson.certificates.v1.CertificateSigningRequestStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xa7\x02\xaa\xd4\x18\xa2\x02\n" +
 	"\x1acertificatesigningrequests\x1a\x03csr(\x012\b\n" +
 	"\x06status2I\n" +
 	"\bapproval\x12)certificates/v1.CertificateSigningRequest\x1a\x03get\x1a\x05patch\x1a\x06update:*\n" +
@@ -461,7 +461,7 @@ const file_keelson_certificates_v1_certificate_signing_request_proto_rawDesc = "
 	"SignerName\x12\x06string:\x13\n" +
 	"\tRequestor\x12\x06string:\x1b\n" +
 	"\x11RequestedDuration\x12\x06string:\x13\n" +
-	"\tCondition\x12\x06stringR\x0fspec.signerName`\x01\"\xae\x06\n" +
+	"\tCondition\x12\x06stringR\x0fspec.signerName`\x01r\fpath-segment\"\xae\x06\n" +
 	"\x1dCertificateSigningRequestSpec\x12\"\n" +
 	"\arequest\x18\x01 \x01(\fB\b\xaa\xd4\x18\x04\x10\x02\x18\x01R\arequest\x12(\n" +
 	"\n" +
