@@ -2,6 +2,7 @@ package manager
 
 import (
 	"github.com/keelson/keelson/controller-manager/internal/controller"
+	"github.com/keelson/keelson/controller-manager/internal/controllers/cronjob"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/deployment"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/endpoints"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/endpointslice"
@@ -29,6 +30,7 @@ var initializers = []initializer{
 	{replicaset.Name, func(e *controller.Env, _ Config) controller.Controller { return replicaset.New(e) }},
 	{replicaset.ReplicationName, func(e *controller.Env, _ Config) controller.Controller { return replicaset.NewReplication(e) }},
 	{job.Name, func(e *controller.Env, _ Config) controller.Controller { return job.New(e) }},
+	{cronjob.Name, func(e *controller.Env, _ Config) controller.Controller { return cronjob.New(e) }},
 	{ttlafterfinished.Name, func(e *controller.Env, _ Config) controller.Controller { return ttlafterfinished.New(e) }},
 	{endpointslice.Name, func(e *controller.Env, _ Config) controller.Controller { return endpointslice.New(e) }},
 	{endpoints.Name, func(e *controller.Env, _ Config) controller.Controller { return endpoints.New(e) }},
