@@ -3,6 +3,7 @@ package embed
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/keelson/keelson/proto/sdk/events"
 	"github.com/keelson/keelson/proto/sdk/health"
 	"github.com/keelson/keelson/proto/sdk/informer"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
@@ -21,11 +23,13 @@ import (
 	"github.com/keelson/keelson/kubelet/internal/logs"
 	"github.com/keelson/keelson/kubelet/internal/network"
 	"github.com/keelson/keelson/kubelet/internal/node"
+	"github.com/keelson/keelson/kubelet/internal/nodeapi"
 	"github.com/keelson/keelson/kubelet/internal/pods"
 	"github.com/keelson/keelson/kubelet/internal/podspec"
 	"github.com/keelson/keelson/kubelet/internal/runtime"
 	"github.com/keelson/keelson/kubelet/internal/runtime/containerd"
 	"github.com/keelson/keelson/kubelet/internal/runtime/fake"
+	"github.com/keelson/keelson/kubelet/internal/stats"
 	"github.com/keelson/keelson/kubelet/internal/tunnel"
 	"github.com/keelson/keelson/kubelet/internal/volumes"
 )
@@ -68,6 +72,7 @@ type kubelet struct {
 	pods     *pods.Manager
 	informer *informer.Informer[*corev1.Pod]
 	recorder *events.Recorder
+	handlers *nodeapi.Handler
 }
 
 func assemble(cfg Config, conn *client.Conn) (*kubelet, error) {
@@ -127,6 +132,8 @@ func assemble(cfg Config, conn *client.Conn) (*kubelet, error) {
 			k.pods.Set(e.New)
 		}
 	})
+	k.handlers = nodeapi.New(nodeapi.Config{Node: cfg.NodeName, Pods: k.pods, Metrics: promhttp.Handler(), Health: healthHandler(cfg),
+		Stats: stats.New(stats.Config{Node: cfg.NodeName, Dir: cfg.RootDir, Cgroups: groups})})
 	if cfg.Health != nil {
 		cfg.Health.Ready("pods-synced", health.Closed(k.informer.Synced()))
 		cfg.Health.Ready("container-runtime", func(ctx context.Context) error {
@@ -135,6 +142,15 @@ func assemble(cfg Config, conn *client.Conn) (*kubelet, error) {
 		})
 	}
 	return k, nil
+}
+
+// healthHandler is the process's own, where it has checks.
+func healthHandler(cfg Config) http.Handler {
+	checks := cfg.Health
+	if checks == nil {
+		checks = &health.Checks{}
+	}
+	return checks.Handler("/healthz")
 }
 
 func newRuntime(cfg Config, net *network.Network) (runtime.Runtime, error) {
@@ -160,7 +176,8 @@ func (k *kubelet) run(ctx context.Context) error {
 	group.Go(func() error { return k.runtime.Run(ctx, k.pods.Exited) })
 	group.Go(func() error {
 		return tunnel.Run(ctx, tunnel.Config{
-			Node: k.cfg.NodeName, API: k.cfg.API, Pods: k.pods, Runtime: k.runtime, Logger: k.log.Named("tunnel"),
+			Node: k.cfg.NodeName, API: k.cfg.API, Pods: k.pods, Runtime: k.runtime, Address: k.cfg.NodeIP,
+			NodeAPI: k.handlers.ServeConn, Logger: k.log.Named("tunnel"),
 		})
 	})
 	group.Go(func() error { return k.takeUp(ctx) })

@@ -21,6 +21,7 @@ type actor struct {
 	*Config
 	log    *zap.Logger
 	starts chan struct{}
+	room   *room
 	uid    string
 	logDir string
 
@@ -39,25 +40,29 @@ type actor struct {
 
 	// owned by the goroutine:
 
-	pod        *corev1.Pod
-	containers []*container
-	addresses  []netip.Addr
-	startTime  time.Time
-	seen       time.Time // when this kubelet first saw it; zero once it was ready
-	phase      string
-	reason     string
-	message    string
-	sandbox    bool
-	assumed    bool // sandbox and addresses are those that the status tells, not checked yet
-	prepare    operation
-	stopping   *stopping
-	removal    operation
-	removed    bool
-	deletion   operation
-	release    func()
-	objects    bool // something that the pod refers to has changed
-	renew      time.Time
-	refresh    operation
+	// pod is the API's, with the resources that the node has given it; wanted is as the API has it.
+	pod, wanted *corev1.Pod
+	allocated   map[string]*corev1.ResourceRequirements // by container
+	podLimits   runtime.Resources                       // those of the pod's cgroup
+	resize      resizing
+	containers  []*container
+	addresses   []netip.Addr
+	startTime   time.Time
+	seen        time.Time // when this kubelet first saw it; zero once it was ready
+	phase       string
+	reason      string
+	message     string
+	sandbox     bool
+	assumed     bool // sandbox and addresses are those that the status tells, not checked yet
+	prepare     operation
+	stopping    *stopping
+	removal     operation
+	removed     bool
+	deletion    operation
+	release     func()
+	objects     bool // something that the pod refers to has changed
+	renew       time.Time
+	refresh     operation
 }
 
 // operation is something that runs beside the actor, one at a time, again after a delay where it failed.
@@ -81,13 +86,16 @@ type stopping struct {
 	deleted bool
 }
 
-func newActor(cfg *Config, parent context.Context, pod *corev1.Pod, adopted []runtime.Container, starts chan struct{}) *actor {
+func newActor(cfg *Config, parent context.Context, pod *corev1.Pod, adopted []runtime.Container, starts chan struct{}, room *room) *actor {
 	m := pod.Metadata
 	a := &actor{
-		Config: cfg, uid: m.Uid, starts: starts, logDir: filepath.Join(cfg.LogDir, m.Namespace+"_"+m.Name+"_"+m.Uid),
+		Config: cfg, uid: m.Uid, starts: starts, room: room, logDir: filepath.Join(cfg.LogDir, m.Namespace+"_"+m.Name+"_"+m.Uid),
 		log: cfg.Logger.With(zap.String("pod", m.Namespace+"/"+m.Name), zap.String("uid", m.Uid)),
-		box: make(chan func(), 16), wake: make(chan struct{}, 1), done: make(chan struct{}), pod: pod,
+		box: make(chan func(), 16), wake: make(chan struct{}, 1), done: make(chan struct{}), wanted: pod,
 	}
+	a.allocate(pod)
+	a.pod = a.asGiven(pod)
+	a.podLimits = podspec.PodLimits(a.pod)
 	a.ctx, a.cancel = context.WithCancel(parent)
 	if len(adopted) == 0 && pod.Status.GetPhase() == pending {
 		a.seen = time.Now()
@@ -95,6 +103,10 @@ func newActor(cfg *Config, parent context.Context, pod *corev1.Pod, adopted []ru
 	a.latest.Store(pod)
 	a.status = newStatusWriter(a, pod)
 	a.adopt(adopted)
+	if !a.terminal() {
+		room.give(a.uid, podspec.Requests(a.pod))
+	}
+	a.admitResize()
 	a.publish()
 	return a
 }
@@ -143,6 +155,7 @@ func (a *actor) run() {
 		}()
 		a.ops.Wait()
 		a.status.stop()
+		a.room.drop(a.uid)
 		if a.release != nil {
 			a.release()
 		}
@@ -167,7 +180,13 @@ func (a *actor) run() {
 		case <-timer.C:
 		}
 		a.observe()
+		if a.resize.pending == resizeDeferred {
+			a.admitResize()
+		}
 		next := a.step(time.Now())
+		if a.terminal() || a.removed {
+			a.room.drop(a.uid)
+		}
 		a.publish()
 		a.measure()
 		a.status.offer(a.buildStatus())
@@ -202,18 +221,26 @@ func (a *actor) takeAll() {
 // observe takes the API's newest state.
 func (a *actor) observe() {
 	pod := a.latest.Load()
-	if pod == a.pod {
+	if pod == a.wanted {
 		return
 	}
-	a.pod = pod
+	a.wanted, a.pod = pod, a.asGiven(pod)
 	a.status.observe(pod)
 	for _, c := range pod.Spec.EphemeralContainers {
 		if a.container(c.EphemeralContainerCommon.Name) == nil {
-			a.containers = append(a.containers, newContainer(podspec.Ephemeral(c), ephemeralContainer))
+			a.containers = append(a.containers, newEphemeral(c))
 		}
 	}
+	a.takeSpecs()
+	a.admitResize()
+	// Labels and annotations may be in files of the pod.
+	a.objects = true
+}
+
+// takeSpecs gives the containers their newest specs.
+func (a *actor) takeSpecs() {
 	specs := map[string]*corev1.Container{}
-	for _, c := range podspec.AllContainers(pod) {
+	for _, c := range podspec.AllContainers(a.pod) {
 		specs[c.Name] = c
 	}
 	for _, c := range a.containers {
@@ -221,8 +248,6 @@ func (a *actor) observe() {
 			c.spec = s
 		}
 	}
-	// Labels and annotations may be in files of the pod.
-	a.objects = true
 }
 
 // finished tells whether nothing is left to do for the pod.

@@ -28,6 +28,12 @@ const (
 type container struct {
 	spec *corev1.Container
 	kind kind
+	// target is the container whose processes an ephemeral one sees; "" is none.
+	target string
+	// applied are the resources that the current attempt runs with.
+	applied *corev1.ResourceRequirements
+	// resized tells that it is stopped for a change of its resources, and runs again whatever the restart policy says.
+	resized bool
 
 	// current is the newest attempt, last the one before; nil where there was none.
 	current, last *runtime.Container
@@ -58,6 +64,12 @@ type container struct {
 
 func newContainer(spec *corev1.Container, k kind) *container {
 	return &container{spec: spec, kind: k}
+}
+
+func newEphemeral(e *corev1.EphemeralContainer) *container {
+	c := newContainer(podspec.Ephemeral(e), ephemeralContainer)
+	c.target = e.TargetContainerName
+	return c
 }
 
 func (c *container) running() bool { return c.current != nil && c.current.State == runtime.Running }
@@ -98,7 +110,7 @@ func (a *actor) adopt(list []runtime.Container) {
 		a.containers = append(a.containers, newContainer(c, regularContainer))
 	}
 	for _, c := range a.pod.Spec.EphemeralContainers {
-		a.containers = append(a.containers, newContainer(podspec.Ephemeral(c), ephemeralContainer))
+		a.containers = append(a.containers, newEphemeral(c))
 	}
 	statuses := statusesOf(a.pod.Status)
 	for _, c := range a.containers {
@@ -113,6 +125,9 @@ func (a *actor) adopt(list []runtime.Container) {
 			}
 		}
 		status := statuses[c.spec.Name]
+		if c.applied = status.GetResources(); c.applied == nil {
+			c.applied = a.allocated[c.spec.Name]
+		}
 		c.restore(status)
 		a.resumeBackOff(c)
 	}

@@ -20,6 +20,7 @@ import (
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"go.uber.org/zap"
 
+	"github.com/keelson/keelson/kubelet/internal/cgroups"
 	"github.com/keelson/keelson/kubelet/internal/podspec"
 	"github.com/keelson/keelson/kubelet/internal/runtime"
 )
@@ -62,6 +63,8 @@ type Volumes interface {
 type Cgroups interface {
 	PodPath(uid, qos string) string
 	EnsurePod(uid, qos string, limits runtime.Resources) error
+	// Usage of the cgroup at a path.
+	Usage(path string) (cgroups.Usage, error)
 	RemovePod(uid string) error
 }
 

@@ -47,6 +47,8 @@ func (a *actor) backOff(c *container) {
 		c.delay, c.notUntil = 0, now
 	case c.restarts == 0 && c.current.Reason != runtime.ReasonStartError:
 		c.delay, c.notUntil = 0, now
+	case c.resized:
+		c.delay, c.notUntil = 0, now
 	case c.current.Reason == runtime.ReasonStartError:
 		// startFailed sets the delay.
 	default:

@@ -1,9 +1,11 @@
 package pods
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -12,6 +14,7 @@ import (
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	"go.uber.org/zap"
 
+	"github.com/keelson/keelson/kubelet/internal/quantity"
 	"github.com/keelson/keelson/kubelet/internal/runtime"
 )
 
@@ -22,6 +25,7 @@ type Manager struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	starts chan struct{}
+	room   *room
 	work   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -37,6 +41,7 @@ func NewManager(cfg Config) *Manager {
 	cfg.fill()
 	m := &Manager{
 		cfg: cfg, log: cfg.Logger, starts: make(chan struct{}, cfg.StartParallelism),
+		room:   newRoom(quantity.Milli(cfg.Node.Allocatable["cpu"]), quantity.Value(cfg.Node.Allocatable["memory"])),
 		actors: map[string]*actor{}, adopted: map[string][]runtime.Container{}, pending: map[string]*corev1.Pod{},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
@@ -187,7 +192,7 @@ func (m *Manager) removeLogs(uid string) {
 // create gives a pod its actor; the lock is held.
 func (m *Manager) create(pod *corev1.Pod) {
 	uid := pod.Metadata.Uid
-	a := newActor(&m.cfg, m.ctx, pod, m.adopted[uid], m.starts)
+	a := newActor(&m.cfg, m.ctx, pod, m.adopted[uid], m.starts, m.room)
 	m.actors[uid] = a
 	runningPods.Set(float64(len(m.actors)))
 	delete(m.adopted, uid)
@@ -267,6 +272,25 @@ func (m *Manager) Find(namespace, name, uid string) (*View, error) {
 		}
 	}
 	return nil, fmt.Errorf("pod %q in namespace %q: %w", name, namespace, ErrNoPod)
+}
+
+// Pods returns the node's pods as the API last told them, with the status that this kubelet knows, by namespace and name.
+func (m *Manager) Pods() []*corev1.Pod {
+	m.mu.Lock()
+	var out []*corev1.Pod
+	for _, a := range m.actors {
+		pod := a.latest.Load()
+		shown := &corev1.Pod{Metadata: pod.Metadata, Spec: pod.Spec, Status: pod.Status}
+		if s := a.status.latest(); s != nil {
+			shown.Status = s
+		}
+		out = append(out, shown)
+	}
+	m.mu.Unlock()
+	slices.SortFunc(out, func(a, b *corev1.Pod) int {
+		return cmp.Or(strings.Compare(a.Metadata.Namespace, b.Metadata.Namespace), strings.Compare(a.Metadata.Name, b.Metadata.Name))
+	})
+	return out
 }
 
 // Len is how many pods have an actor.

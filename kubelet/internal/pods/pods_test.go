@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/keelson/keelson/kubelet/internal/api"
+	cg "github.com/keelson/keelson/kubelet/internal/cgroups"
 	"github.com/keelson/keelson/kubelet/internal/podspec"
 	"github.com/keelson/keelson/kubelet/internal/runtime"
 	"github.com/keelson/keelson/kubelet/internal/runtime/fake"
@@ -61,11 +62,12 @@ func (e *events) has(t *testing.T, part string) {
 	t.Errorf("no event %q in %q", part, e.list)
 }
 
-type cgroups struct{}
+type groups struct{}
 
-func (cgroups) PodPath(uid, _ string) string                      { return "/test/pod" + uid }
-func (cgroups) EnsurePod(string, string, runtime.Resources) error { return nil }
-func (cgroups) RemovePod(string) error                            { return nil }
+func (groups) PodPath(uid, _ string) string                      { return "/test/pod" + uid }
+func (groups) EnsurePod(string, string, runtime.Resources) error { return nil }
+func (groups) RemovePod(string) error                            { return nil }
+func (groups) Usage(string) (cg.Usage, error)                    { return cg.Usage{}, nil }
 
 func newNode(t *testing.T, o fake.Options, change func(*Config)) *node {
 	n := &node{t: t, server: apitest.New(t), fake: fake.New(o), events: &events{}, dir: t.TempDir(), change: change}
@@ -83,7 +85,7 @@ func (n *node) start() {
 	cfg := Config{
 		Node: Node{Name: "n1", Addresses: []string{"192.0.2.1"}, Memory: 1 << 30}, DNS: podspec.DNS{Domain: "cluster.local"},
 		LogDir: n.dir + "/logs", RestartDelay: 10 * time.Millisecond, RestartDelayMax: 40 * time.Millisecond, DrainHold: 300 * time.Millisecond,
-		Runtime: n.fake, Cgroups: cgroups{}, Objects: objects, API: api.NewPods(conn), Events: n.events,
+		Runtime: n.fake, Cgroups: groups{}, Objects: objects, API: api.NewPods(conn), Events: n.events,
 		Volumes: volumes.NewManager(n.dir+"/pods", objects, api.NewTokens(conn), func() map[string]*metav1.Quantity { return nil }),
 		Logger:  zaptest.NewLogger(n.t),
 	}

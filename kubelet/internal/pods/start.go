@@ -53,9 +53,13 @@ func (a *actor) startContainer(c *container) {
 	c.busy, c.cancelStart = true, cancel
 	attempt, pod := c.attempts, a.withStatus(a.pod)
 	spec := c.spec
+	target, targetErr := a.targetID(c)
 	a.ops.Go(func() {
 		defer cancel()
-		failure := a.doStart(ctx, c, pod, spec, attempt)
+		failure := targetErr
+		if failure == nil {
+			failure = a.doStart(ctx, c, pod, spec, attempt, target)
+		}
 		if a.ctx.Err() != nil {
 			return
 		}
@@ -68,6 +72,18 @@ func (a *actor) startContainer(c *container) {
 			}
 		})
 	})
+}
+
+// targetID is the ID of the container whose processes an ephemeral container sees; "" is none.
+func (a *actor) targetID(c *container) (string, *startFailure) {
+	if c.target == "" {
+		return "", nil
+	}
+	t := a.container(c.target)
+	if t == nil || !t.running() {
+		return "", fail(createConfigError, fmt.Errorf("%w %q", errTarget, c.target))
+	}
+	return t.current.ID, nil
 }
 
 // startFailed backs off after an attempt that came to nothing.
@@ -104,7 +120,7 @@ func eventText(f *startFailure) string {
 }
 
 // doStart pulls, creates and starts; it runs beside the actor.
-func (a *actor) doStart(ctx context.Context, c *container, pod *corev1.Pod, spec *corev1.Container, attempt int32) *startFailure {
+func (a *actor) doStart(ctx context.Context, c *container, pod *corev1.Pod, spec *corev1.Container, attempt int32, target string) *startFailure {
 	image, failure := a.ensureImage(ctx, pod, spec)
 	if failure != nil {
 		return failure
@@ -116,6 +132,7 @@ func (a *actor) doStart(ctx context.Context, c *container, pod *corev1.Pod, spec
 	if err != nil {
 		return fail(createConfigError, err)
 	}
+	config.PIDOf = target
 	// Bounded over the node: containers that are created all at once finish all late.
 	select {
 	case a.starts <- struct{}{}:
@@ -131,8 +148,8 @@ func (a *actor) doStart(ctx context.Context, c *container, pod *corev1.Pod, spec
 	if hook == nil {
 		return nil
 	}
-	target := a.targetOf(spec, id, pod.Status.PodIP)
-	if _, err := probe.Hook(ctx, hook, target); err != nil && ctx.Err() == nil {
+	at := a.targetOf(spec, id, pod.Status.PodIP)
+	if _, err := probe.Hook(ctx, hook, at); err != nil && ctx.Err() == nil {
 		a.Events.Record(pod, spec, "Warning", "FailedPostStartHook", "PostStartHook failed: %v", err)
 		a.post(func() {
 			if c.current != nil && c.current.ID == id && c.running() && c.stop == nil {
@@ -167,6 +184,7 @@ func (a *actor) createAndStart(ctx context.Context, c *container, pod *corev1.Po
 	a.post(func() {
 		// Before it runs, so that its exit finds it.
 		superseded = c.begin(record)
+		c.applied, c.resized = spec.Resources, false
 		close(known)
 	})
 	select {

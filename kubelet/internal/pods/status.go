@@ -122,6 +122,16 @@ func (a *actor) containerStatus(c *container, initialized bool) *corev1.Containe
 		s.LastState = &corev1.ContainerState{}
 	}
 	started := c.started()
+	if c.kind != ephemeralContainer {
+		given := a.allocated[c.spec.Name]
+		s.AllocatedResources = given.GetRequests()
+		if s.Resources = c.applied; !c.running() {
+			s.Resources = given
+		}
+		if s.Resources == nil {
+			s.Resources = &corev1.ResourceRequirements{}
+		}
+	}
 	switch c.kind {
 	case initContainer:
 		s.Ready = c.ended() && c.current.ExitCode == 0
@@ -194,7 +204,7 @@ func (a *actor) conditions(s *corev1.PodStatus, initialized bool) []*corev1.PodC
 		add(containersReady, all, notReadyReason, message)
 	}
 	add(podScheduled, true, "", "")
-	return out
+	return append(out, a.resizeConditions(s.ObservedGeneration)...)
 }
 
 func list(what string, names []string) string {
@@ -271,7 +281,7 @@ func mergeConditions(have, own []*corev1.PodCondition, now time.Time) []*corev1.
 		out = append(out, c)
 	}
 	for _, c := range have {
-		if !mine[c.Type] {
+		if !mine[c.Type] && c.Type != resizePending && c.Type != resizeInProgress {
 			out = append(out, c)
 		}
 	}

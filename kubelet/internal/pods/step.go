@@ -41,6 +41,7 @@ func (a *actor) step(now time.Time) time.Time {
 	}
 	if a.stepPrepare(now, &next); a.sandbox {
 		a.stepRefresh(now, &next)
+		a.stepResize(now, &next)
 		a.stepContainers(now, &next)
 	}
 	return next
@@ -270,6 +271,12 @@ func (a *actor) stepContainers(now time.Time, next *time.Time) {
 	ready := true
 	mains := a.mainsBegun()
 	for _, c := range a.containers {
+		// At any time: they may be what finds out why the pod does not start.
+		if c.kind == ephemeralContainer && c.current == nil {
+			a.keepRunning(c, now, next)
+		}
+	}
+	for _, c := range a.containers {
 		if c.kind != initContainer && c.kind != sidecarContainer {
 			continue
 		}
@@ -309,10 +316,6 @@ func (a *actor) stepContainers(now time.Time, next *time.Time) {
 			if !c.ended() || a.shouldRestart(c) {
 				a.keepRunning(c, now, next)
 			}
-		case ephemeralContainer:
-			if c.current == nil {
-				a.keepRunning(c, now, next)
-			}
 		}
 	}
 	if all {
@@ -336,6 +339,9 @@ func (a *actor) mainsBegun() bool {
 
 // shouldRestart applies the pod's restart policy to a container that has ended.
 func (a *actor) shouldRestart(c *container) bool {
+	if c.resized {
+		return true
+	}
 	switch a.pod.Spec.RestartPolicy {
 	case "Never":
 		return false

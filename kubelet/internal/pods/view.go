@@ -3,6 +3,7 @@ package pods
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/keelson/keelson/kubelet/internal/runtime"
 )
@@ -10,7 +11,9 @@ import (
 // View is what others may know of a pod: for logs, exec and the like.
 type View struct {
 	UID, Namespace, Name string
-	Containers           []ContainerView
+	// Addresses of the pod; the node's where it has no network of its own.
+	Addresses  []netip.Addr
+	Containers []ContainerView
 }
 
 // ContainerView is what others may know of a container.
@@ -36,7 +39,7 @@ var (
 // publish lets others see the pod as it is now.
 func (a *actor) publish() {
 	m := a.pod.Metadata
-	v := &View{UID: m.Uid, Namespace: m.Namespace, Name: m.Name}
+	v := &View{UID: m.Uid, Namespace: m.Namespace, Name: m.Name, Addresses: a.addresses}
 	for _, c := range a.containers {
 		cv := ContainerView{Name: c.spec.Name, Ended: c.exited, Waiting: c.waiting}
 		if c.current != nil {

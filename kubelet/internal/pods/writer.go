@@ -46,6 +46,13 @@ func (w *statusWriter) observe(pod *corev1.Pod) {
 	}
 }
 
+// latest is the pod's status as it was last written.
+func (w *statusWriter) latest() *corev1.PodStatus {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.base.GetStatus()
+}
+
 // offer makes s the status to write.
 func (w *statusWriter) offer(s *corev1.PodStatus) {
 	w.mu.Lock()

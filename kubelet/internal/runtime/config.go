@@ -25,6 +25,9 @@ type ContainerConfig struct {
 	Resources Resources
 	Security  Security
 
+	// PIDOf is the ID of a running container of the pod whose PID namespace this one shares; "" is the pod's choice.
+	PIDOf string
+
 	// Stdin keeps the container's standard input open; StdinOnce closes it after the first attached client.
 	Stdin, StdinOnce, TTY bool
 }

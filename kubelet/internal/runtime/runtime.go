@@ -61,6 +61,8 @@ type Runtime interface {
 	Start(ctx context.Context, id string) error
 	// Signal sends a signal to the container's first process. ErrNotRunning where there is none.
 	Signal(ctx context.Context, id string, signal syscall.Signal) error
+	// Update changes the limits of a running container. ErrNotRunning where there is none.
+	Update(ctx context.Context, id string, r Resources) error
 	// Remove kills the container if it runs and forgets it. Succeeds where it doesn't exist.
 	Remove(ctx context.Context, id string) error
 	// List returns every container of this node's pods, from this or an earlier life of the kubelet.

@@ -39,6 +39,10 @@ func serve(ctx context.Context, cfg Config, open *tunnelv1.ConnectResponse, s *s
 		return 0, cfg.Runtime.Attach(ctx, c.ID, streams(in, stdout, stderr, op.Attach.Stdin, op.Attach.Stdout, op.Attach.Stderr, op.Attach.Tty))
 	case *tunnelv1.ConnectResponse_PortForward:
 		return 0, forward(ctx, cfg, op.PortForward, in, stdout)
+	case *tunnelv1.ConnectResponse_Dial:
+		return 0, dial(ctx, cfg, op.Dial, in, stdout)
+	case *tunnelv1.ConnectResponse_Node:
+		return 0, nodeAPI(ctx, cfg, in, stdout)
 	case *tunnelv1.ConnectResponse_Stats:
 		return 0, errors.New("stats are not supported by this kubelet")
 	}
@@ -134,6 +138,11 @@ func forward(ctx context.Context, cfg Config, o *tunnelv1.PortForwardOptions, in
 	if err != nil {
 		return fmt.Errorf("failed to connect to localhost:%d inside the pod's network: %w", o.Port, err)
 	}
+	return join(ctx, conn, in, out)
+}
+
+// join carries the bytes of a session to a connection and back, until one of them ends.
+func join(ctx context.Context, conn io.ReadWriteCloser, in *input, out io.Writer) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	var up sync.WaitGroup
@@ -143,7 +152,7 @@ func forward(ctx context.Context, cfg Config, o *tunnelv1.PortForwardOptions, in
 			_ = half.CloseWrite()
 		}
 	})
-	_, err = io.Copy(out, conn)
+	_, err := io.Copy(out, conn)
 	_ = conn.Close()
 	_ = in.reader.Close()
 	up.Wait()

@@ -6,6 +6,7 @@ package tunnel
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"time"
 
@@ -29,6 +30,10 @@ type Config struct {
 	API     client.Config
 	Pods    Pods
 	Runtime runtime.Runtime
+	// Address is the node's own.
+	Address string
+	// NodeAPI serves connections to the kubelet's own handlers; it returns when the connection is closed.
+	NodeAPI func(ctx context.Context, conn net.Conn) error
 	Logger  *zap.Logger
 }
 

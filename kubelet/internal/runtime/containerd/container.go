@@ -79,7 +79,13 @@ func (d *Driver) fill(ctx context.Context, record *containers.Container, c *runt
 	if err != nil {
 		return err
 	}
-	spec, err := buildSpec(record.ID, c, &info.config, user, d.boxes.Paths(c.Pod))
+	paths := d.boxes.Paths(c.Pod)
+	if pid, err := d.pidNamespace(ctx, c.PIDOf); err != nil {
+		return err
+	} else if pid != "" && !c.Pod.HostPID && paths.PID == "" {
+		paths.PID = pid
+	}
+	spec, err := buildSpec(record.ID, c, &info.config, user, paths)
 	if err != nil {
 		return fmt.Errorf("failed to generate the container's spec: %w", err)
 	}
@@ -208,6 +214,35 @@ func (d *Driver) Signal(ctx context.Context, id string, signal syscall.Signal) e
 		return fmt.Errorf("%w: %w", runtime.ErrNotRunning, err)
 	}
 	return err
+}
+
+// Update implements runtime.Runtime.
+func (d *Driver) Update(ctx context.Context, id string, r runtime.Resources) error {
+	any, err := typeurl.MarshalAnyToProto(resources(&r))
+	if err != nil {
+		return err
+	}
+	_, err = d.client.TaskService().Update(scope(ctx), &tasks.UpdateTaskRequest{ContainerID: id, Resources: any})
+	err = native(err)
+	if errdefs.IsNotFound(err) || errdefs.IsFailedPrecondition(err) {
+		return fmt.Errorf("%w: %w", runtime.ErrNotRunning, err)
+	}
+	return err
+}
+
+// pidNamespace is the file of the PID namespace that a container shares with another one; "" is its pod's or its own.
+func (d *Driver) pidNamespace(ctx context.Context, of string) (string, error) {
+	if of == "" {
+		return "", nil
+	}
+	response, err := d.client.TaskService().Get(ctx, &tasks.GetRequest{ContainerID: of})
+	if err != nil {
+		return "", fmt.Errorf("the container whose processes to see: %w", native(err))
+	}
+	if response.Process.GetPid() == 0 {
+		return "", fmt.Errorf("the container whose processes to see: %w", runtime.ErrNotRunning)
+	}
+	return fmt.Sprintf("/proc/%d/ns/pid", response.Process.Pid), nil
 }
 
 // Remove implements runtime.Runtime.

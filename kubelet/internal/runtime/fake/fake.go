@@ -57,6 +57,7 @@ type Runtime struct {
 type container struct {
 	runtime.Container
 	behaviour Behaviour
+	config    runtime.ContainerConfig
 }
 
 // Signal is a signal that a container got.
@@ -171,6 +172,7 @@ func (r *Runtime) Create(_ context.Context, c *runtime.ContainerConfig) (string,
 		ID: id, Pod: c.Pod.PodRef, Name: c.Name, Attempt: c.Attempt, SpecHash: c.SpecHash, Image: c.Image, ImageName: c.Image,
 		ImageID: image(c.Image).ID, LogPath: c.LogPath, GraceSeconds: c.GraceSeconds, State: runtime.Created, CreatedAt: time.Now(),
 	}}
+	made.config = *c
 	if r.options.Behave != nil {
 		made.behaviour = r.options.Behave(c)
 	}
@@ -247,6 +249,28 @@ func (r *Runtime) Signals() []Signal {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]Signal(nil), r.signals...)
+}
+
+// Update implements runtime.Runtime.
+func (r *Runtime) Update(_ context.Context, id string, to runtime.Resources) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c, ok := r.containers[id]
+	if !ok || c.State != runtime.Running {
+		return runtime.ErrNotRunning
+	}
+	c.config.Resources = to
+	return nil
+}
+
+// Config is what a container was made of, with the resources that it has now; the zero value where there is none.
+func (r *Runtime) Config(id string) runtime.ContainerConfig {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c, ok := r.containers[id]; ok {
+		return c.config
+	}
+	return runtime.ContainerConfig{}
 }
 
 // Remove implements runtime.Runtime.
