@@ -29,7 +29,7 @@ func (a access) request(group, resource, namespace, name string) (*request, erro
 	if err != nil {
 		return nil, err
 	}
-	return &request{s: a.s, res: res, user: Self, namespace: namespace, name: name}, nil
+	return &request{s: a.s, res: res, user: Self, namespace: namespace, name: name, own: true}, nil
 }
 
 // Lookup implements strategy.Access.

@@ -83,6 +83,9 @@ func (r *request) post(ctx context.Context, body *resourcev1.Object) (*Result, e
 			r.name = m.GetName()
 		}
 	}
+	if err := r.admitBody(ctx, admission.Create, k, msg, nil); err != nil {
+		return nil, err
+	}
 	it, err := r.handle(ctx, h.Create, msg)
 	if err != nil {
 		return nil, err
@@ -153,7 +156,7 @@ func (r *request) createOnce(ctx context.Context, obj Object, manage func(Object
 		hooks.PrepareCreate(ctx, obj)
 	}
 	adm := r.admission(admission.Create, obj, nil)
-	if err := r.s.admit(ctx, adm); err != nil {
+	if err := r.admit(ctx, adm); err != nil {
 		return nil, err
 	}
 	if manage == nil {
@@ -167,7 +170,7 @@ func (r *request) createOnce(ctx context.Context, obj Object, manage func(Object
 	if errs := k.Validate(obj, nil); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(k.Group, k.Kind, meta.GetName(), schema.Causes(errs))
 	}
-	if err := r.s.validateAdmission(ctx, adm); err != nil {
+	if err := r.validateAdmission(ctx, adm); err != nil {
 		return nil, err
 	}
 	if hooks.Reserve != nil {

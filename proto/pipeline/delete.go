@@ -48,7 +48,7 @@ func (r *request) delete(ctx context.Context, o *metav1.DeleteOptions) (*Result,
 	if err := checkDeleteOptions(o); err != nil {
 		return nil, err
 	}
-	r.dryRun = len(o.GetDryRun()) > 0
+	r.dryRun, r.deleteOptions = len(o.GetDryRun()) > 0, o
 	cur, fresh, err := r.current(ctx)
 	if err != nil {
 		return nil, err
@@ -119,10 +119,10 @@ func (r *request) deleteOnce(ctx context.Context, cur *Item, o *metav1.DeleteOpt
 		return nil, false, err
 	}
 	adm := r.admission(admission.Delete, nil, old)
-	if err := r.s.admit(ctx, adm); err != nil {
+	if err := r.admit(ctx, adm); err != nil {
 		return nil, false, err
 	}
-	if err := r.s.validateAdmission(ctx, adm); err != nil {
+	if err := r.validateAdmission(ctx, adm); err != nil {
 		return nil, false, err
 	}
 	obj := clone(old)

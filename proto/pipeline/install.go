@@ -28,6 +28,12 @@ func (s *Server) install() {
 		}
 	}
 	s.admission = append(s.admission, s.cfg.Admission...)
+	plugins.Sort(s.admission)
+	for _, p := range s.admission {
+		if a, ok := p.(Attacher); ok {
+			a.Attach(s)
+		}
+	}
 }
 
 // run starts a goroutine that Close ends and waits for.

@@ -11,6 +11,7 @@ import (
 	"github.com/keelson/keelson/proto/apierrors"
 	"github.com/keelson/keelson/proto/codec"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+	"github.com/keelson/keelson/proto/pipeline/admission"
 	"github.com/keelson/keelson/proto/schema"
 	"github.com/keelson/keelson/proto/schema/apply"
 	"github.com/keelson/keelson/proto/schema/merge"
@@ -24,6 +25,10 @@ func (s *Server) Patch(ctx context.Context, req *resourcev1.PatchRequest) (*Resu
 	}
 	if err != nil {
 		return nil, err
+	}
+	r.patching = true
+	if req.GetType() == resourcev1.PatchType_PATCH_TYPE_APPLY {
+		r.force = proto.Bool(req.GetForce())
 	}
 	if n := len(req.GetPatch()); n > s.cfg.MaxObjectBytes {
 		return nil, apierrors.NewRequestEntityTooLarge(fmt.Sprintf("limit is %d", s.cfg.MaxObjectBytes))
@@ -240,6 +245,9 @@ func (r *request) patchHandled(ctx context.Context, h *Handler, req *resourcev1.
 		}
 		obj := old.ProtoReflect().New().Interface()
 		if err := r.patch(k, old, obj, req); err != nil {
+			return nil, err
+		}
+		if err := r.admitBody(ctx, admission.Update, k, obj, old); err != nil {
 			return nil, err
 		}
 		it, err := r.handle(ctx, h.Update, obj)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/keelson/keelson/proto/apierrors"
 	"github.com/keelson/keelson/proto/codec"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 	"github.com/keelson/keelson/proto/pipeline/identity"
 	"github.com/keelson/keelson/proto/schema"
@@ -22,6 +23,12 @@ type request struct {
 	validation       codec.Validation
 	warnings         []string
 	labels, fieldSel string
+	// patching and force are what a patch says about itself, deleteOptions what a deletion does.
+	patching      bool
+	force         *bool
+	deleteOptions *metav1.DeleteOptions
+	// own requests are made by the server itself.
+	own bool
 }
 
 var nobody = &identity.User{Name: identity.Anonymous, Groups: []string{identity.GroupUnauthenticated}}

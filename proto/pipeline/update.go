@@ -78,11 +78,34 @@ func (r *request) put(ctx context.Context, h *Handler, body *resourcev1.Object) 
 	if o, ok := msg.(Object); ok && o.GetMetadata().GetName() == "" {
 		o.GetMetadata().Name, o.GetMetadata().Namespace = r.name, r.namespace
 	}
+	old, err := r.shown(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.admitBody(ctx, admission.Update, r.body(h), msg, old); err != nil {
+		return nil, err
+	}
 	it, err := r.handle(ctx, h.Update, msg)
 	if err != nil {
 		return nil, err
 	}
 	return &Result{Item: it, Warnings: r.warnings}, nil
+}
+
+// shown is what a subresource shows before it is changed; nil where it shows nothing.
+func (r *request) shown(ctx context.Context, h *Handler) (proto.Message, error) {
+	if h.Get == nil || len(r.s.admission) == 0 {
+		return nil, nil
+	}
+	it, err := r.handle(ctx, h.Get, nil)
+	if err != nil {
+		return nil, err
+	}
+	msg, err := it.Decode()
+	if err != nil {
+		return nil, apierrors.NewInternal(err)
+	}
+	return msg, nil
 }
 
 // change is how an update gets from the stored object to the new one.
@@ -353,7 +376,7 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 		hooks.PrepareUpdate(ctx, obj, old)
 	}
 	adm := r.admission(admission.Update, obj, old)
-	if err := r.s.admit(ctx, adm); err != nil {
+	if err := r.admit(ctx, adm); err != nil {
 		return nil, err
 	}
 	if k.Generation && r.sub != "status" && !k.SameDesired(obj, old) {
@@ -378,7 +401,7 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 	if errs := validate(obj, old); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(k.Group, k.Kind, r.name, schema.Causes(errs))
 	}
-	return obj, r.s.validateAdmission(ctx, adm)
+	return obj, r.validateAdmission(ctx, adm)
 }
 
 // statusOnly takes everything but the status from the stored object. Labels, annotations and finalizers of the

@@ -32,23 +32,48 @@ const (
 // Request is one write as plugins see it.
 type Request struct {
 	Operation Operation
-	Kind      *schema.Kind
+	// Kind is the kind that the request addresses.
+	Kind *schema.Kind
+	// ObjectKind is the kind of Object, Old and Body: Kind itself, but on subresources that take another one (a Binding,
+	// a Scale, a TokenRequest).
+	ObjectKind *schema.Kind
 	// Subresource is empty for the object itself.
 	Subresource string
 	Namespace   string
 	// Name is empty for a creation whose name is still to be generated.
 	Name string
-	// Object is the object about to be stored; plugins change it in place in Admit. Nil for a deletion.
+	// Object is the object about to be stored, or what was sent to a subresource; plugins change it in place in Admit.
+	// Nil for a deletion and for a connection.
 	Object Object
 	// Old is the stored object, not to be changed; nil for a creation.
 	Old Object
-	// Body is what was sent to a subresource that takes another kind (a Binding, an Eviction).
+	// Body is what a connection is asked with (PodExecOptions): it has no metadata, thus is no Object. Nil otherwise.
 	Body proto.Message
+	// Options returns what the client said about the write: a CreateOptions, UpdateOptions, PatchOptions or
+	// DeleteOptions of meta/v1. Nil for a connection.
+	Options func() proto.Message
 	// User is who asks; never nil.
 	User   *identity.User
 	DryRun bool
 	// Warn adds a warning to the response.
 	Warn func(message string)
+	// Annotate notes something about the request for those who audit it.
+	Annotate func(key, value string)
+
+	// Round is 0, and 1 when all plugins run once more because one of them has set Again: it changed what others may
+	// have to see.
+	Round int
+	Again bool
+	// Notes are a plugin's own, by its name, kept from one round to the next.
+	Notes map[string]any
+}
+
+// Note keeps a plugin's own state for the next round.
+func (r *Request) Note(plugin string, v any) {
+	if r.Notes == nil {
+		r.Notes = map[string]any{}
+	}
+	r.Notes[plugin] = v
 }
 
 // Plugin changes objects on their way in, or refuses them by an apierrors.StatusError.

@@ -823,31 +823,34 @@ var File_keelson_admissionregistration_v1_mutating_admission_policy_proto protor
 
 const file_keelson_admissionregistration_v1_mutating_admission_policy_proto_rawDesc = "" +
 	"\n" +
-	"@keelson/admissionregistration/v1/mutating_admission_policy.proto\x12 keelson.admissionregistration.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xea\x01\n" +
+	"@keelson/admissionregistration/v1/mutating_admission_policy.proto\x12 keelson.admissionregistration.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x88\x03\n" +
 	"\x17MutatingAdmissionPolicy\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12Y\n" +
-	"\x04spec\x18\x02 \x01(\v2=.keelson.admissionregistration.v1.MutatingAdmissionPolicySpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:3\xaa\xd4\x18/\n" +
-	"\x19mutatingadmissionpolicies\"\x0eapi-extensions(\x01h\x01\"\x8a\x05\n" +
+	"\x04spec\x18\x02 \x01(\v2=.keelson.admissionregistration.v1.MutatingAdmissionPolicySpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:\xd0\x01\xaa\xd4\x18\xcb\x01\n" +
+	"\x19mutatingadmissionpolicies\"\x0eapi-extensions(\x01::\n" +
+	"\tMutations\x12\ainteger\"$How many mutations the policy makes.:0\n" +
+	"\tParamKind\x12\x06string\"\x1bThe kind of its parameters.:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\x94\x05\n" +
 	"\x1bMutatingAdmissionPolicySpec\x12I\n" +
 	"\tparamKind\x18\x01 \x01(\v2+.keelson.admissionregistration.v1.ParamKindR\tparamKind\x12\\\n" +
 	"\x10matchConstraints\x18\x02 \x01(\v20.keelson.admissionregistration.v1.MatchResourcesR\x10matchConstraints\x12V\n" +
 	"\tvariables\x18\x03 \x03(\v2*.keelson.admissionregistration.v1.VariableB\f\xaa\xd4\x18\br\x06atomicR\tvariables\x12V\n" +
-	"\tmutations\x18\x04 \x03(\v2*.keelson.admissionregistration.v1.MutationB\f\xaa\xd4\x18\br\x06atomicR\tmutations\x12=\n" +
-	"\rfailurePolicy\x18\x05 \x01(\tB\x12\xaa\xd4\x18\x0e2\x06Ignore2\x04FailH\x00R\rfailurePolicy\x88\x01\x01\x12z\n" +
-	"\x0fmatchConditions\x18\x06 \x03(\v20.keelson.admissionregistration.v1.MatchConditionB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x0fmatchConditions\x12E\n" +
-	"\x12reinvocationPolicy\x18\a \x01(\tB\x15\xaa\xd4\x18\x112\x05Never2\bIfNeededR\x12reinvocationPolicyB\x10\n" +
+	"\tmutations\x18\x04 \x03(\v2*.keelson.admissionregistration.v1.MutationB\f\xaa\xd4\x18\br\x06atomicR\tmutations\x12E\n" +
+	"\rfailurePolicy\x18\x05 \x01(\tB\x1a\xaa\xd4\x18\x16*\x06\"Fail\"2\x06Ignore2\x04FailH\x00R\rfailurePolicy\x88\x01\x01\x12z\n" +
+	"\x0fmatchConditions\x18\x06 \x03(\v20.keelson.admissionregistration.v1.MatchConditionB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x0fmatchConditions\x12G\n" +
+	"\x12reinvocationPolicy\x18\a \x01(\tB\x17\xaa\xd4\x18\x13 \x012\x05Never2\bIfNeededR\x12reinvocationPolicyB\x10\n" +
 	"\x0e_failurePolicy\"E\n" +
 	"\tParamKind\x12\x1e\n" +
 	"\n" +
 	"apiVersion\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
-	"\x04kind\x18\x02 \x01(\tR\x04kind:\x04\xb8\xd4\x18\x01\"\xe8\x03\n" +
-	"\x0eMatchResources\x12L\n" +
-	"\x11namespaceSelector\x18\x01 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorR\x11namespaceSelector\x12F\n" +
-	"\x0eobjectSelector\x18\x02 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorR\x0eobjectSelector\x12m\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind:\x04\xb8\xd4\x18\x01\"\x8a\x04\n" +
+	"\x0eMatchResources\x12V\n" +
+	"\x11namespaceSelector\x18\x01 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\b\xaa\xd4\x18\x04*\x02{}R\x11namespaceSelector\x12P\n" +
+	"\x0eobjectSelector\x18\x02 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\b\xaa\xd4\x18\x04*\x02{}R\x0eobjectSelector\x12m\n" +
 	"\rresourceRules\x18\x03 \x03(\v29.keelson.admissionregistration.v1.NamedRuleWithOperationsB\f\xaa\xd4\x18\br\x06atomicR\rresourceRules\x12{\n" +
-	"\x14excludeResourceRules\x18\x04 \x03(\v29.keelson.admissionregistration.v1.NamedRuleWithOperationsB\f\xaa\xd4\x18\br\x06atomicR\x14excludeResourceRules\x12>\n" +
-	"\vmatchPolicy\x18\a \x01(\tB\x17\xaa\xd4\x18\x132\x05Exact2\n" +
+	"\x14excludeResourceRules\x18\x04 \x03(\v29.keelson.admissionregistration.v1.NamedRuleWithOperationsB\f\xaa\xd4\x18\br\x06atomicR\x14excludeResourceRules\x12L\n" +
+	"\vmatchPolicy\x18\a \x01(\tB%\xaa\xd4\x18!*\f\"Equivalent\"2\x05Exact2\n" +
 	"EquivalentH\x00R\vmatchPolicy\x88\x01\x01:\x04\xb8\xd4\x18\x01B\x0e\n" +
 	"\f_matchPolicy\"\xc1\x01\n" +
 	"\x17NamedRuleWithOperations\x122\n" +
@@ -857,12 +860,12 @@ const file_keelson_admissionregistration_v1_mutating_admission_policy_proto_rawD
 	"\n" +
 	"operations\x18\x01 \x03(\tB0\xaa\xd4\x18,2\x01*2\x06CREATE2\x06UPDATE2\x06DELETE2\aCONNECTr\x06atomicR\n" +
 	"operations\x12B\n" +
-	"\x04rule\x18\x02 \x01(\v2&.keelson.admissionregistration.v1.RuleB\x06\xaa\xd4\x18\x02\b\x01R\x04rule\"\xd1\x01\n" +
+	"\x04rule\x18\x02 \x01(\v2&.keelson.admissionregistration.v1.RuleB\x06\xaa\xd4\x18\x02\b\x01R\x04rule\"\xd6\x01\n" +
 	"\x04Rule\x12*\n" +
 	"\tapiGroups\x18\x01 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\tapiGroups\x12.\n" +
 	"\vapiVersions\x18\x02 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\vapiVersions\x12*\n" +
-	"\tresources\x18\x03 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\tresources\x127\n" +
-	"\x05scope\x18\x04 \x01(\tB\x1c\xaa\xd4\x18\x182\aCluster2\n" +
+	"\tresources\x18\x03 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\tresources\x12<\n" +
+	"\x05scope\x18\x04 \x01(\tB!\xaa\xd4\x18\x1d*\x03\"*\"2\aCluster2\n" +
 	"Namespaced2\x01*H\x00R\x05scope\x88\x01\x01B\b\n" +
 	"\x06_scope\"X\n" +
 	"\bVariable\x12\x1c\n" +

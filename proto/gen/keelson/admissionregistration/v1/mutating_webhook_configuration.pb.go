@@ -419,25 +419,27 @@ var File_keelson_admissionregistration_v1_mutating_webhook_configuration_proto p
 
 const file_keelson_admissionregistration_v1_mutating_webhook_configuration_proto_rawDesc = "" +
 	"\n" +
-	"Ekeelson/admissionregistration/v1/mutating_webhook_configuration.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x87\x02\n" +
+	"Ekeelson/admissionregistration/v1/mutating_webhook_configuration.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xf8\x02\n" +
 	"\x1cMutatingWebhookConfiguration\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12m\n" +
-	"\bWebhooks\x18\x02 \x03(\v21.keelson.admissionregistration.v1.MutatingWebhookB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\bwebhooks:7\xaa\xd4\x183\n" +
-	"\x1dmutatingwebhookconfigurations\"\x0eapi-extensions(\x01h\x01\"\xf4\a\n" +
+	"\bWebhooks\x18\x02 \x03(\v21.keelson.admissionregistration.v1.MutatingWebhookB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\bwebhooks:\xa7\x01\xaa\xd4\x18\xa2\x01\n" +
+	"\x1dmutatingwebhookconfigurations\"\x0eapi-extensions(\x01:?\n" +
+	"\bWebhooks\x12\ainteger\"*How many webhooks the configuration holds.:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\xb1\b\n" +
 	"\x0fMutatingWebhook\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x12c\n" +
 	"\fclientConfig\x18\x02 \x01(\v25.keelson.admissionregistration.v1.WebhookClientConfigB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\fclientConfig\x12X\n" +
-	"\x05rules\x18\x03 \x03(\v24.keelson.admissionregistration.v1.RuleWithOperationsB\f\xaa\xd4\x18\br\x06atomicR\x05rules\x12=\n" +
-	"\rfailurePolicy\x18\x04 \x01(\tB\x12\xaa\xd4\x18\x0e2\x06Ignore2\x04FailH\x00R\rfailurePolicy\x88\x01\x01\x12>\n" +
-	"\vmatchPolicy\x18\t \x01(\tB\x17\xaa\xd4\x18\x132\x05Exact2\n" +
-	"EquivalentH\x01R\vmatchPolicy\x88\x01\x01\x12L\n" +
-	"\x11namespaceSelector\x18\x05 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorR\x11namespaceSelector\x12F\n" +
-	"\x0eobjectSelector\x18\v \x01(\v2\x1e.keelson.meta.v1.LabelSelectorR\x0eobjectSelector\x12R\n" +
-	"\vsideEffects\x18\x06 \x01(\tB+\xaa\xd4\x18'\x10\x02\x18\x012\aUnknown2\x04None2\x04Some2\fNoneOnDryRunH\x02R\vsideEffects\x88\x01\x01\x12+\n" +
-	"\x0etimeoutSeconds\x18\a \x01(\x05H\x03R\x0etimeoutSeconds\x88\x01\x01\x12J\n" +
-	"\x17admissionReviewVersions\x18\b \x03(\tB\x10\xaa\xd4\x18\f\x10\x02\x18\x01r\x06atomicR\x17admissionReviewVersions\x12J\n" +
+	"\x05rules\x18\x03 \x03(\v24.keelson.admissionregistration.v1.RuleWithOperationsB\f\xaa\xd4\x18\br\x06atomicR\x05rules\x12E\n" +
+	"\rfailurePolicy\x18\x04 \x01(\tB\x1a\xaa\xd4\x18\x16*\x06\"Fail\"2\x06Ignore2\x04FailH\x00R\rfailurePolicy\x88\x01\x01\x12L\n" +
+	"\vmatchPolicy\x18\t \x01(\tB%\xaa\xd4\x18!*\f\"Equivalent\"2\x05Exact2\n" +
+	"EquivalentH\x01R\vmatchPolicy\x88\x01\x01\x12V\n" +
+	"\x11namespaceSelector\x18\x05 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\b\xaa\xd4\x18\x04*\x02{}R\x11namespaceSelector\x12P\n" +
+	"\x0eobjectSelector\x18\v \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\b\xaa\xd4\x18\x04*\x02{}R\x0eobjectSelector\x12R\n" +
+	"\vsideEffects\x18\x06 \x01(\tB+\xaa\xd4\x18'\x10\x02\x18\x012\aUnknown2\x04None2\x04Some2\fNoneOnDryRunH\x02R\vsideEffects\x88\x01\x01\x125\n" +
+	"\x0etimeoutSeconds\x18\a \x01(\x05B\b\xaa\xd4\x18\x04*\x0210H\x03R\x0etimeoutSeconds\x88\x01\x01\x12J\n" +
+	"\x17admissionReviewVersions\x18\b \x03(\tB\x10\xaa\xd4\x18\f\x10\x02\x18\x01r\x06atomicR\x17admissionReviewVersions\x12S\n" +
 	"\x12reinvocationPolicy\x18\n" +
-	" \x01(\tB\x15\xaa\xd4\x18\x112\x05Never2\bIfNeededH\x04R\x12reinvocationPolicy\x88\x01\x01\x12z\n" +
+	" \x01(\tB\x1e\xaa\xd4\x18\x1a*\a\"Never\"2\x05Never2\bIfNeededH\x04R\x12reinvocationPolicy\x88\x01\x01\x12z\n" +
 	"\x0fmatchConditions\x18\f \x03(\v20.keelson.admissionregistration.v1.MatchConditionB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x0fmatchConditionsB\x10\n" +
 	"\x0e_failurePolicyB\x0e\n" +
 	"\f_matchPolicyB\x0e\n" +
@@ -448,12 +450,12 @@ const file_keelson_admissionregistration_v1_mutating_webhook_configuration_proto
 	"\x03url\x18\x03 \x01(\tH\x00R\x03url\x88\x01\x01\x12L\n" +
 	"\aservice\x18\x01 \x01(\v22.keelson.admissionregistration.v1.ServiceReferenceR\aservice\x12\x1a\n" +
 	"\bcaBundle\x18\x02 \x01(\fR\bcaBundleB\x06\n" +
-	"\x04_url\"\x9c\x01\n" +
+	"\x04_url\"\xa7\x01\n" +
 	"\x10ServiceReference\x12&\n" +
 	"\tnamespace\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\tnamespace\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x12\x17\n" +
-	"\x04path\x18\x03 \x01(\tH\x00R\x04path\x88\x01\x01\x12\x17\n" +
-	"\x04port\x18\x04 \x01(\x05H\x01R\x04port\x88\x01\x01B\a\n" +
+	"\x04path\x18\x03 \x01(\tH\x00R\x04path\x88\x01\x01\x12\"\n" +
+	"\x04port\x18\x04 \x01(\x05B\t\xaa\xd4\x18\x05*\x03443H\x01R\x04port\x88\x01\x01B\a\n" +
 	"\x05_pathB\a\n" +
 	"\x05_port\"\xc1\x01\n" +
 	" MutatingWebhookConfigurationList\x12=\n" +

@@ -539,18 +539,21 @@ var File_keelson_admissionregistration_v1_validating_admission_policy_proto prot
 
 const file_keelson_admissionregistration_v1_validating_admission_policy_proto_rawDesc = "" +
 	"\n" +
-	"Bkeelson/admissionregistration/v1/validating_admission_policy.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xdd\x02\n" +
+	"Bkeelson/admissionregistration/v1/validating_admission_policy.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xff\x03\n" +
 	"\x19ValidatingAdmissionPolicy\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12[\n" +
 	"\x04spec\x18\x02 \x01(\v2?.keelson.admissionregistration.v1.ValidatingAdmissionPolicySpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12a\n" +
-	"\x06status\x18\x03 \x01(\v2A.keelson.admissionregistration.v1.ValidatingAdmissionPolicyStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:?\xaa\xd4\x18;\n" +
+	"\x06status\x18\x03 \x01(\v2A.keelson.admissionregistration.v1.ValidatingAdmissionPolicyStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xe0\x01\xaa\xd4\x18\xdb\x01\n" +
 	"\x1bvalidatingadmissionpolicies\"\x0eapi-extensions(\x012\b\n" +
-	"\x06statush\x01\"\xca\x05\n" +
+	"\x06status:>\n" +
+	"\vValidations\x12\ainteger\"&How many validations the policy makes.:0\n" +
+	"\tParamKind\x12\x06string\"\x1bThe kind of its parameters.:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\xd2\x05\n" +
 	"\x1dValidatingAdmissionPolicySpec\x12I\n" +
 	"\tparamKind\x18\x01 \x01(\v2+.keelson.admissionregistration.v1.ParamKindR\tparamKind\x12\\\n" +
 	"\x10matchConstraints\x18\x02 \x01(\v20.keelson.admissionregistration.v1.MatchResourcesR\x10matchConstraints\x12\\\n" +
-	"\vvalidations\x18\x03 \x03(\v2,.keelson.admissionregistration.v1.ValidationB\f\xaa\xd4\x18\br\x06atomicR\vvalidations\x12=\n" +
-	"\rfailurePolicy\x18\x04 \x01(\tB\x12\xaa\xd4\x18\x0e2\x06Ignore2\x04FailH\x00R\rfailurePolicy\x88\x01\x01\x12k\n" +
+	"\vvalidations\x18\x03 \x03(\v2,.keelson.admissionregistration.v1.ValidationB\f\xaa\xd4\x18\br\x06atomicR\vvalidations\x12E\n" +
+	"\rfailurePolicy\x18\x04 \x01(\tB\x1a\xaa\xd4\x18\x16*\x06\"Fail\"2\x06Ignore2\x04FailH\x00R\rfailurePolicy\x88\x01\x01\x12k\n" +
 	"\x10auditAnnotations\x18\x05 \x03(\v21.keelson.admissionregistration.v1.AuditAnnotationB\f\xaa\xd4\x18\br\x06atomicR\x10auditAnnotations\x12z\n" +
 	"\x0fmatchConditions\x18\x06 \x03(\v20.keelson.admissionregistration.v1.MatchConditionB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x0fmatchConditions\x12h\n" +
 	"\tvariables\x18\a \x03(\v2*.keelson.admissionregistration.v1.VariableB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\tvariablesB\x10\n" +

@@ -273,23 +273,25 @@ var File_keelson_admissionregistration_v1_validating_webhook_configuration_proto
 
 const file_keelson_admissionregistration_v1_validating_webhook_configuration_proto_rawDesc = "" +
 	"\n" +
-	"Gkeelson/admissionregistration/v1/validating_webhook_configuration.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1aEkeelson/admissionregistration/v1/mutating_webhook_configuration.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x8d\x02\n" +
+	"Gkeelson/admissionregistration/v1/validating_webhook_configuration.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1aEkeelson/admissionregistration/v1/mutating_webhook_configuration.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xfe\x02\n" +
 	"\x1eValidatingWebhookConfiguration\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12o\n" +
-	"\bWebhooks\x18\x02 \x03(\v23.keelson.admissionregistration.v1.ValidatingWebhookB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\bwebhooks:9\xaa\xd4\x185\n" +
-	"\x1fvalidatingwebhookconfigurations\"\x0eapi-extensions(\x01h\x01\"\x93\a\n" +
+	"\bWebhooks\x18\x02 \x03(\v23.keelson.admissionregistration.v1.ValidatingWebhookB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\bwebhooks:\xa9\x01\xaa\xd4\x18\xa4\x01\n" +
+	"\x1fvalidatingwebhookconfigurations\"\x0eapi-extensions(\x01:?\n" +
+	"\bWebhooks\x12\ainteger\"*How many webhooks the configuration holds.:*\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\xc7\a\n" +
 	"\x11ValidatingWebhook\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x12c\n" +
 	"\fclientConfig\x18\x02 \x01(\v25.keelson.admissionregistration.v1.WebhookClientConfigB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\fclientConfig\x12X\n" +
-	"\x05rules\x18\x03 \x03(\v24.keelson.admissionregistration.v1.RuleWithOperationsB\f\xaa\xd4\x18\br\x06atomicR\x05rules\x12=\n" +
-	"\rfailurePolicy\x18\x04 \x01(\tB\x12\xaa\xd4\x18\x0e2\x06Ignore2\x04FailH\x00R\rfailurePolicy\x88\x01\x01\x12>\n" +
-	"\vmatchPolicy\x18\t \x01(\tB\x17\xaa\xd4\x18\x132\x05Exact2\n" +
-	"EquivalentH\x01R\vmatchPolicy\x88\x01\x01\x12L\n" +
-	"\x11namespaceSelector\x18\x05 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorR\x11namespaceSelector\x12F\n" +
+	"\x05rules\x18\x03 \x03(\v24.keelson.admissionregistration.v1.RuleWithOperationsB\f\xaa\xd4\x18\br\x06atomicR\x05rules\x12E\n" +
+	"\rfailurePolicy\x18\x04 \x01(\tB\x1a\xaa\xd4\x18\x16*\x06\"Fail\"2\x06Ignore2\x04FailH\x00R\rfailurePolicy\x88\x01\x01\x12L\n" +
+	"\vmatchPolicy\x18\t \x01(\tB%\xaa\xd4\x18!*\f\"Equivalent\"2\x05Exact2\n" +
+	"EquivalentH\x01R\vmatchPolicy\x88\x01\x01\x12V\n" +
+	"\x11namespaceSelector\x18\x05 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\b\xaa\xd4\x18\x04*\x02{}R\x11namespaceSelector\x12P\n" +
 	"\x0eobjectSelector\x18\n" +
-	" \x01(\v2\x1e.keelson.meta.v1.LabelSelectorR\x0eobjectSelector\x12R\n" +
-	"\vsideEffects\x18\x06 \x01(\tB+\xaa\xd4\x18'\x10\x02\x18\x012\aUnknown2\x04None2\x04Some2\fNoneOnDryRunH\x02R\vsideEffects\x88\x01\x01\x12+\n" +
-	"\x0etimeoutSeconds\x18\a \x01(\x05H\x03R\x0etimeoutSeconds\x88\x01\x01\x12J\n" +
+	" \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\b\xaa\xd4\x18\x04*\x02{}R\x0eobjectSelector\x12R\n" +
+	"\vsideEffects\x18\x06 \x01(\tB+\xaa\xd4\x18'\x10\x02\x18\x012\aUnknown2\x04None2\x04Some2\fNoneOnDryRunH\x02R\vsideEffects\x88\x01\x01\x125\n" +
+	"\x0etimeoutSeconds\x18\a \x01(\x05B\b\xaa\xd4\x18\x04*\x0210H\x03R\x0etimeoutSeconds\x88\x01\x01\x12J\n" +
 	"\x17admissionReviewVersions\x18\b \x03(\tB\x10\xaa\xd4\x18\f\x10\x02\x18\x01r\x06atomicR\x17admissionReviewVersions\x12z\n" +
 	"\x0fmatchConditions\x18\v \x03(\v20.keelson.admissionregistration.v1.MatchConditionB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x0fmatchConditionsB\x10\n" +
 	"\x0e_failurePolicyB\x0e\n" +
