@@ -11,6 +11,7 @@ import (
 	"github.com/keelson/keelson/apiserver/internal/rest/body"
 	"github.com/keelson/keelson/apiserver/internal/rest/media"
 	"github.com/keelson/keelson/apiserver/internal/rest/podstream"
+	"github.com/keelson/keelson/apiserver/internal/rest/proxy"
 	"github.com/keelson/keelson/apiserver/internal/rest/request"
 	"github.com/keelson/keelson/apiserver/internal/rest/respond"
 	"github.com/keelson/keelson/proto/apierrors"
@@ -53,6 +54,10 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request, info *request.
 		c.stream()
 		return
 	}
+	if proxy.Serves(c.kind, info.Subresource) {
+		c.proxy()
+		return
+	}
 	if info.Verb != "watch" {
 		var done func()
 		c.w, done = respond.Compress(w, r)
@@ -81,6 +86,13 @@ func (c *call) find() error {
 	if c.info.Subresource != "" {
 		if c.sub, ok = k.Subresource(c.info.Subresource); !ok || !c.s.serves(k, c.sub.Name) {
 			return unknown
+		}
+		if proxy.Serves(k, c.sub.Name) {
+			// Every method is passed on.
+			if c.info.Verb, ok = proxy.Verb(c.r.Method); !ok {
+				return notAllowed()
+			}
+			return nil
 		}
 		if !slices.Contains(c.sub.Verbs, c.info.Verb) {
 			return notAllowed()

@@ -20,6 +20,7 @@ import (
 	"github.com/keelson/keelson/apiserver/internal/rest/discovery"
 	"github.com/keelson/keelson/apiserver/internal/rest/health"
 	"github.com/keelson/keelson/apiserver/internal/rest/podstream"
+	"github.com/keelson/keelson/apiserver/internal/rest/proxy"
 	"github.com/keelson/keelson/proto/pipeline"
 	"github.com/keelson/keelson/proto/pipeline/identity"
 	"github.com/keelson/keelson/proto/schema"
@@ -66,6 +67,7 @@ type Server struct {
 	cfg       Config
 	discovery *discovery.Handler
 	streams   *podstream.Handler
+	proxies   *proxy.Handler
 	metrics   *metrics
 	paths     []string
 
@@ -104,7 +106,9 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, slots: make(chan struct{}, cfg.MaxInFlight), slack: transferSlack, metrics: newMetrics(cfg.Registerer)}
 	s.discovery = discovery.New(cfg.Registry.Kinds(), s.serves, cfg.Address)
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	s.streams = podstream.New(podstream.Config{Pod: s.pod, Open: cfg.Sessions})
+	read := objects{cfg.Pipeline}
+	s.streams = podstream.New(podstream.Config{Pod: read.Pod, Open: cfg.Sessions})
+	s.proxies = proxy.New(proxy.Config{Objects: read, Open: cfg.Sessions, Logger: cfg.Logger})
 	s.paths = s.listPaths()
 	return s, nil
 }
@@ -157,5 +161,5 @@ func (s *Server) listPaths() []string {
 
 // serves tells whether a subresource's behaviour exists, here or in the pipeline.
 func (s *Server) serves(k *schema.Kind, sub string) bool {
-	return podstream.Serves(k, sub) || s.cfg.Pipeline.Serves(k, sub)
+	return podstream.Serves(k, sub) || proxy.Serves(k, sub) || s.cfg.Pipeline.Serves(k, sub)
 }
