@@ -55,6 +55,8 @@ type ruleStep struct {
 	options *optionsv1.Field
 	own     bool // the field itself has rules
 	number  bool // of signed integers
+	// What the descriptor says, which answers slowly.
+	isMap, isList, isText, presence bool
 	// immutable fields of an object's own metadata have rules elsewhere; those of a template's are as free as the template.
 	immutable bool
 	check     format.Func
@@ -157,7 +159,8 @@ func (c *compiler) collect(md protoreflect.MessageDescriptor) *plan {
 		}
 		p.defaults = append(p.defaults, defaultStep{fd: fd, field: direct, value: compileDefault(fd, o.GetDefault()), embedded: embedded, sub: sub})
 		s := ruleStep{fd: fd, field: direct, name: fd.JSONName(), options: o, embedded: embedded, inline: o.GetInline(), sub: sub,
-			number:    fd.Kind() == protoreflect.Int32Kind || fd.Kind() == protoreflect.Int64Kind,
+			number: fd.Kind() == protoreflect.Int32Kind || fd.Kind() == protoreflect.Int64Kind,
+			isMap:  fd.IsMap(), isList: fd.IsList(), isText: fd.Kind() == protoreflect.StringKind, presence: fd.HasPresence(),
 			immutable: o.GetImmutable() && md.FullName() != objectMeta}
 		if o.GetFormat() != "" {
 			s.check = format.Named(o.GetFormat())

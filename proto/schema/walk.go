@@ -19,156 +19,173 @@ import (
 type walker struct {
 	errs         ErrorList
 	skip, status protoreflect.FieldDescriptor // fields of the root that have rules of their own
+	// places lead from the root to where the walker is.
+	places []place
 }
 
-// place is where the walker is: a list on the stack, from the inside out. A nil place is the root.
+// place is one step: the name of a field, the key of a map, or neither for the item with an index.
 type place struct {
-	up *place
-	// name of a field, key of a map, or neither for the item with an index
 	name, key string
 	index     int
 }
 
-// path makes the place one for errors.
-func (p *place) path() *field.Path {
-	switch {
-	case p == nil:
-		return nil
-	case p.name != "":
-		return p.up.path().Child(p.name)
-	case p.index >= 0:
-		return p.up.path().Index(p.index)
+func (w *walker) push(p place) { w.places = append(w.places, p) }
+
+func (w *walker) pop() { w.places = w.places[:len(w.places)-1] }
+
+// path is the present place as errors name it.
+func (w *walker) path() *field.Path {
+	var at *field.Path
+	for _, p := range w.places {
+		switch {
+		case p.name != "":
+			at = at.Child(p.name)
+		case p.index >= 0:
+			at = at.Index(p.index)
+		default:
+			at = at.Key(p.key)
+		}
 	}
-	return p.up.path().Key(p.key)
+	return at
 }
 
-func (w *walker) message(p *plan, m, old shape.Pointer, at *place) {
+func (w *walker) message(p *plan, m, old shape.Pointer) {
 	for i := range p.rules {
 		s := &p.rules[i]
 		if s.fd == w.skip || s.fd == w.status {
 			continue
 		}
-		here := &place{up: at, name: s.name}
-		if s.inline {
-			here = at
+		if !s.inline {
+			w.push(place{name: s.name})
 		}
 		if s.own {
-			w.field(s, m, old, here)
+			w.field(s, m, old)
 		}
 		if s.sub != nil {
-			w.descend(s, m, old, here)
+			w.descend(s, m, old)
+		}
+		if !s.inline {
+			w.pop()
 		}
 	}
 	if p.hasUnions {
-		w.unions(p, m, at)
+		w.unions(p, m)
 	}
 	if p.hooks.Validate != nil && m != nil {
 		// Mostly nothing is wrong: only where something is, the hook is asked again with the path.
 		msg := p.shape.Interface(m)
 		if len(p.hooks.Validate(msg, nil)) > 0 {
-			w.errs = append(w.errs, p.hooks.Validate(msg, at.path())...)
+			w.errs = append(w.errs, p.hooks.Validate(msg, w.path())...)
 		}
 	}
 }
 
-func (w *walker) descend(s *ruleStep, m, old shape.Pointer, at *place) {
+func (w *walker) descend(s *ruleStep, m, old shape.Pointer) {
 	if !s.field.Has(m) {
 		if s.embedded && s.sub.empty != nil && !s.options.GetRequired() {
-			w.message(s.sub, s.sub.empty, nil, at)
+			w.message(s.sub, s.sub.empty, nil)
 		}
 		return
 	}
 	switch {
-	case s.fd.IsMap():
+	case s.isMap:
 		values := s.field.MessageMap(m)
 		for _, k := range slices.Sorted(maps.Keys(values)) {
-			w.message(s.sub, values[k], nil, &place{up: at, key: k, index: -1})
+			w.push(place{key: k, index: -1})
+			w.message(s.sub, values[k], nil)
+			w.pop()
 		}
-	case s.fd.IsList():
+	case s.isList:
 		for i, item := range s.field.Messages(m) {
-			w.message(s.sub, item, nil, &place{up: at, index: i})
+			w.push(place{index: i})
+			w.message(s.sub, item, nil)
+			w.pop()
 		}
 	default:
-		w.message(s.sub, s.field.Message(m), s.field.Message(old), at)
+		w.message(s.sub, s.field.Message(m), s.field.Message(old))
 	}
 }
 
 // field checks the rules of one field.
-func (w *walker) field(s *ruleStep, m, old shape.Pointer, at *place) {
+func (w *walker) field(s *ruleStep, m, old shape.Pointer) {
 	o := s.options
 	has := s.field.Has(m)
 	if s.immutable && old != nil && !s.field.EqualIn(m, old) {
-		w.add(field.Invalid(at.path(), s.value(m), validation.FieldImmutableErrorMsg))
+		w.add(field.Invalid(w.path(), s.value(m), validation.FieldImmutableErrorMsg))
 		return
 	}
 	if !has {
 		if o.GetRequired() {
-			w.add(field.Required(at.path(), ""))
+			w.add(field.Required(w.path(), ""))
 			return
 		}
-		if !s.number || s.fd.HasPresence() || s.fd.IsList() {
+		if !s.number || s.presence || s.isList {
 			return
 		}
 	}
 	if o.GetUnsupported() != "" && (old == nil || !s.field.Has(old)) {
-		w.add(field.Forbidden(at.path(), rule.NotYet+o.GetUnsupported()))
+		w.add(field.Forbidden(w.path(), rule.NotYet+o.GetUnsupported()))
 	}
 	switch {
-	case s.fd.IsList():
+	case s.isList:
 		n := s.field.Len(m)
 		if o.MaxItems != nil && int64(n) > o.GetMaxItems() {
-			w.add(field.TooMany(at.path(), n, int(o.GetMaxItems())))
+			w.add(field.TooMany(w.path(), n, int(o.GetMaxItems())))
 		}
 		if o.MinItems != nil && int64(n) < o.GetMinItems() {
-			w.add(field.TooFew(at.path(), n, int(o.GetMinItems())))
+			w.add(field.TooFew(w.path(), n, int(o.GetMinItems())))
 		}
-		w.items(s, m, at)
-	case s.fd.IsMap():
+		w.items(s, m)
+	case s.isMap:
 		if n := s.field.Len(m); o.MaxItems != nil && int64(n) > o.GetMaxItems() {
-			w.add(field.TooMany(at.path(), n, int(o.GetMaxItems())))
+			w.add(field.TooMany(w.path(), n, int(o.GetMaxItems())))
 		}
-	case s.fd.Kind() == protoreflect.StringKind:
-		w.text(s, s.field.Text(m), at)
+	case s.isText:
+		w.text(s, s.field.Text(m))
 	case s.number:
-		w.int(s, s.field.Int(m), at)
+		w.int(s, s.field.Int(m))
 	}
 }
 
 // items checks each value of a list of scalars.
-func (w *walker) items(s *ruleStep, m shape.Pointer, at *place) {
+func (w *walker) items(s *ruleStep, m shape.Pointer) {
 	switch {
-	case s.fd.Kind() == protoreflect.StringKind:
+	case s.isText:
 		for i, text := range s.field.Texts(m) {
-			w.text(s, text, &place{up: at, index: i})
+			w.push(place{index: i})
+			w.text(s, text)
+			w.pop()
 		}
 	case s.number:
 		for i := range s.field.Len(m) {
-			w.int(s, s.field.IntAt(m, i), &place{up: at, index: i})
+			w.push(place{index: i})
+			w.int(s, s.field.IntAt(m, i))
+			w.pop()
 		}
 	}
 }
 
-func (w *walker) text(s *ruleStep, text string, at *place) {
+func (w *walker) text(s *ruleStep, text string) {
 	o := s.options
 	if len(o.GetEnum()) > 0 && !slices.Contains(o.GetEnum(), text) {
-		w.add(field.NotSupported(at.path(), text, slices.Sorted(slices.Values(o.GetEnum()))))
+		w.add(field.NotSupported(w.path(), text, slices.Sorted(slices.Values(o.GetEnum()))))
 		return
 	}
 	if o.MaxLength != nil && int64(len(text)) > o.GetMaxLength() {
-		w.add(field.TooLong(at.path(), "", int(o.GetMaxLength())))
+		w.add(field.TooLong(w.path(), "", int(o.GetMaxLength())))
 		return
 	}
 	if s.check == nil {
 		return
 	}
 	for _, problem := range s.check(text) {
-		w.add(field.Invalid(at.path(), text, problem))
+		w.add(field.Invalid(w.path(), text, problem))
 	}
 }
 
-func (w *walker) int(s *ruleStep, n int64, at *place) {
+func (w *walker) int(s *ruleStep, n int64) {
 	if problem := outside(n, s.options.Minimum, s.options.Maximum); problem != "" {
-		w.add(field.Invalid(at.path(), n, problem))
+		w.add(field.Invalid(w.path(), n, problem))
 	}
 }
 
@@ -193,7 +210,7 @@ func outside(n int64, low, high *int64) string {
 	return ""
 }
 
-func (w *walker) unions(p *plan, m shape.Pointer, at *place) {
+func (w *walker) unions(p *plan, m shape.Pointer) {
 	var seen []*union
 	for i := range p.rules {
 		s := &p.rules[i]
@@ -211,10 +228,10 @@ func (w *walker) unions(p *plan, m shape.Pointer, at *place) {
 				first = o.name
 				continue
 			}
-			w.add(field.Forbidden(at.path().Child(o.name), fmt.Sprintf("may not specify more than 1 %s", s.union.name)))
+			w.add(field.Forbidden(w.path().Child(o.name), fmt.Sprintf("may not specify more than 1 %s", s.union.name)))
 		}
 		if first == "" && s.union.required {
-			w.add(field.Required(at.path(), fmt.Sprintf("must specify one of: %s", joinNames(s.union.members))))
+			w.add(field.Required(w.path(), fmt.Sprintf("must specify one of: %s", joinNames(s.union.members))))
 		}
 	}
 }
