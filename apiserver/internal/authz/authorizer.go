@@ -8,7 +8,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keelson/keelson/proto/apierrors"
-	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	rbacv1 "github.com/keelson/keelson/proto/gen/keelson/rbac/v1"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 	"github.com/keelson/keelson/proto/pipeline"
@@ -233,14 +232,7 @@ func (z *Authorizer) clusterRoleBindings() feed.View {
 func (z *Authorizer) pods() feed.View {
 	return feed.View{
 		Resource: resource("", "pods"),
-		Set: func(it *pipeline.Item) error {
-			pod := &corev1.Pod{}
-			if err := decode(it, pod); err != nil {
-				return err
-			}
-			z.graph.SetPod(pod)
-			return nil
-		},
-		Delete: z.graph.DeletePod,
+		Set:      func(it *pipeline.Item) error { return z.graph.SetEncoded(it.Namespace, it.Name, it.Trimmed()) },
+		Delete:   z.graph.DeletePod,
 	}
 }

@@ -20,6 +20,8 @@ type Pod struct {
 	Audiences []string
 
 	refs []ref
+	// print is the fingerprint of the bytes that the pod was read from.
+	print uint64
 }
 
 // edge says that a node runs a pod that refers to an object.
@@ -43,12 +45,22 @@ func NewGraph() *Graph {
 }
 
 // SetPod takes a pod as it is now.
-func (g *Graph) SetPod(pod *corev1.Pod) {
+func (g *Graph) SetPod(pod *corev1.Pod) { g.set(pod, 0) }
+
+// has tells whether a pod was read from bytes with a fingerprint.
+func (g *Graph) has(key podKey, print uint64) bool {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	p := g.pods[key]
+	return p != nil && p.print == print
+}
+
+func (g *Graph) set(pod *corev1.Pod, print uint64) {
 	m := pod.GetMetadata()
 	key := podKey{m.GetNamespace(), m.GetName()}
 	p := &Pod{
-		UID: m.GetUid(), Node: pod.GetSpec().GetNodeName(), ServiceAccount: pod.GetSpec().GetServiceAccountName(),
-		Audiences: audiencesOf(pod),
+		UID: m.GetUid(), Node: shared(pod.GetSpec().GetNodeName()), ServiceAccount: shared(pod.GetSpec().GetServiceAccountName()),
+		Audiences: audiencesOf(pod), print: print,
 	}
 	if d := m.GetDeletionTimestamp(); d != nil {
 		p.Deleted = time.Unix(d.GetSeconds(), int64(d.GetNanos()))

@@ -53,7 +53,7 @@ type walker struct {
 }
 
 func (w *walker) add(k kind, name string) {
-	r := ref{k, name}
+	r := ref{k, shared(name)}
 	if _, ok := w.seen[r]; ok || name == "" {
 		return
 	}
@@ -101,7 +101,7 @@ func audiencesOf(pod *corev1.Pod) []string {
 	for _, v := range pod.GetSpec().GetVolumes() {
 		for _, p := range v.GetVolumeSource().GetProjected().GetSources() {
 			if t := p.GetServiceAccountToken(); t != nil {
-				out = append(out, t.GetAudience())
+				out = append(out, shared(t.GetAudience()))
 			}
 		}
 	}
