@@ -1,0 +1,206 @@
+package h2
+
+import (
+	"bytes"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2/hpack"
+)
+
+// output is a connection's sending side. Whoever adds frames while nobody writes becomes the writer, and writes also what
+// others add meanwhile: they go on at once, unless too much waits.
+type output struct {
+	c *conn
+
+	mu      sync.Mutex
+	pending *[]byte
+	writing bool
+	// closing ends the connection once everything is written.
+	closing bool
+	err     error
+	// drained wakes those who wait for less to be pending.
+	drained *sync.Cond
+	// deadline is the one that the network connection has.
+	deadline time.Time
+
+	encoder *hpack.Encoder
+	block   bytes.Buffer
+}
+
+var pendingBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
+
+var errOverload = errors.New("too many answers wait for a client that does not read")
+
+func (o *output) init(c *conn) {
+	o.c = c
+	o.drained = sync.NewCond(&o.mu)
+	o.encoder = hpack.NewEncoder(&o.block)
+}
+
+// tableSize takes over how much memory the client's decoder has for names that come again.
+func (o *output) tableSize(n uint32) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.encoder.SetMaxDynamicTableSize(min(n, 4096))
+}
+
+// send adds frames and sees to it that they are written, waiting where too much is pending already.
+func (o *output) send(add func(b []byte) []byte) error {
+	o.mu.Lock()
+	for o.err == nil && o.writing && o.pending != nil && len(*o.pending) > maxPending {
+		o.drained.Wait()
+	}
+	return o.addLocked(add)
+}
+
+// addLocked adds frames and writes, if nobody does. It unlocks.
+func (o *output) addLocked(add func(b []byte) []byte) error {
+	if o.err != nil {
+		defer o.mu.Unlock()
+		return o.err
+	}
+	o.append(add)
+	if o.writing {
+		o.mu.Unlock()
+		return nil
+	}
+	o.writing = true
+	return o.writeLocked()
+}
+
+func (o *output) append(add func(b []byte) []byte) {
+	if o.pending == nil {
+		o.pending = pendingBuffers.Get().(*[]byte)
+	}
+	*o.pending = add(*o.pending)
+}
+
+// control adds frames from the reader, which must never wait for the network: where nobody writes, another goroutine
+// does.
+func (o *output) control(add func(b []byte) []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return
+	}
+	o.append(add)
+	if !o.writing {
+		o.writing = true
+		o.c.s.workers.do(func() {
+			o.mu.Lock()
+			_ = o.writeLocked()
+		})
+	}
+}
+
+// overloaded is an error where the client asks for answers without reading them.
+func (o *output) overloaded() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.pending != nil && len(*o.pending) > 2*maxPending {
+		return errOverload
+	}
+	return nil
+}
+
+// maxRounds is how often a writer writes what others have added before another goroutine does it: a handler is not to
+// work for its neighbours for ever.
+const maxRounds = 8
+
+// writeLocked writes until nothing is pending. The caller has set writing and holds the lock, which is released.
+func (o *output) writeLocked() error {
+	for round := 0; o.err == nil && o.pending != nil; round++ {
+		if round == maxRounds {
+			o.mu.Unlock()
+			o.c.s.workers.do(func() {
+				o.mu.Lock()
+				_ = o.writeLocked()
+			})
+			return nil
+		}
+		buf := o.pending
+		o.pending = nil
+		o.extend()
+		o.mu.Unlock()
+		err := o.c.write(*buf)
+		if cap(*buf) <= 2*maxPending {
+			*buf = (*buf)[:0]
+			pendingBuffers.Put(buf)
+		}
+		o.mu.Lock()
+		if err != nil && o.err == nil {
+			o.err = err
+		}
+		o.drained.Broadcast()
+	}
+	o.writing = false
+	o.drained.Broadcast()
+	err, closing := o.err, o.closing
+	o.mu.Unlock()
+	switch {
+	case err != nil:
+		_ = o.c.tls.NetConn().Close() // the reader ends, and with it the connection
+	case closing:
+		o.c.finish()
+	}
+	return err
+}
+
+// extend moves the network connection's deadline; it is not worth a system timer for each write.
+func (o *output) extend() {
+	now := time.Now()
+	if o.deadline.Sub(now) < stuckAfter*3/4 {
+		o.deadline = now.Add(stuckAfter)
+		_ = o.c.tls.SetWriteDeadline(o.deadline)
+	}
+}
+
+// write encrypts and sends bytes, in one piece where the listener allows it.
+func (c *conn) write(b []byte) error {
+	if c.gate == nil || len(b) <= 16<<10 {
+		_, err := c.tls.Write(b)
+		return err
+	}
+	for len(b) > 0 {
+		n := min(len(b), records*16<<10)
+		c.gate.hold()
+		_, err := c.tls.Write(b[:n])
+		if err = errors.Join(err, c.gate.release()); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// closeAfter ends the connection once what is pending has been written.
+func (o *output) closeAfter() {
+	o.mu.Lock()
+	o.closing = true
+	idle := !o.writing && o.err == nil
+	o.mu.Unlock()
+	if idle {
+		o.c.finish()
+	}
+}
+
+// drain waits until everything is written or failed.
+func (o *output) drain() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.writing && o.err == nil {
+		o.drained.Wait()
+	}
+}
+
+// fail ends all writing.
+func (o *output) fail(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err == nil {
+		o.err = err
+	}
+	o.drained.Broadcast()
+}
