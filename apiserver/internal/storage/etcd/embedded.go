@@ -15,6 +15,10 @@ import (
 // memberURL names the embedded member to itself. Nothing listens there.
 const memberURL = "http://127.0.0.1:2380"
 
+// catchUpEntries is how many applied entries of the log stay in memory: etcd takes 0 for its default of 5,000, each of
+// which holds a whole object.
+const catchUpEntries = 16
+
 // startEmbedded starts a server in the process and returns a client that calls it directly.
 func startEmbedded(ctx context.Context, cfg Config) (*embed.Etcd, *clientv3.Client, error) {
 	log := quiet(cfg.Logger.Named("etcd"), zapcore.WarnLevel)
@@ -33,6 +37,8 @@ func startEmbedded(ctx context.Context, cfg Config) (*embed.Etcd, *clientv3.Clie
 	e.MaxRequestBytes = maxRequestBytes
 	e.QuotaBackendBytes = quotaBytes
 	e.AutoCompactionMode, e.AutoCompactionRetention = embed.CompactorModePeriodic, "0" // off: this package compacts
+	// Entries of the log are kept in memory for followers that lag; there are none.
+	e.SnapshotCatchUpEntries = catchUpEntries
 	e.UnsafeNoFsync = cfg.NoSync
 	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(log)
 	server, err := embed.StartEtcd(e)
