@@ -3,6 +3,7 @@ module github.com/keelson/keelson/deploy/e2e
 go 1.26.7
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	k8s.io/component-base v0.37.2
 	k8s.io/kubectl v0.37.2
 )

@@ -27,7 +27,9 @@ type typed interface {
 	Marshal() ([]byte, error)
 }
 
-func (k *kind) gv() schema.GroupVersion { return schema.GroupVersion{Group: k.group, Version: k.version} }
+func (k *kind) gv() schema.GroupVersion {
+	return schema.GroupVersion{Group: k.group, Version: k.version}
+}
 
 var kinds = []*kind{
 	{version: "v1", plural: "configmaps", kind: "ConfigMap", path: "configmaps", namespaced: true,
