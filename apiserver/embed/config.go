@@ -43,6 +43,9 @@ type Config struct {
 	ClusterDomain string
 	// EventTTL is how long Events are kept.
 	EventTTL time.Duration
+	// MaxRequests is how many requests are served at a time, watches and streams aside; FlowSchemas and
+	// PriorityLevelConfigurations share it out. 0: 600.
+	MaxRequests int
 	// RequestTimeout bounds REST requests other than watches and streams.
 	RequestTimeout time.Duration
 	// ShutdownTimeout bounds how long requests being served may hold up the stop.

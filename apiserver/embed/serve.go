@@ -17,6 +17,7 @@ import (
 	"github.com/keelson/keelson/apiserver/internal/grpcdoor"
 	"github.com/keelson/keelson/apiserver/internal/rest"
 	"github.com/keelson/keelson/apiserver/internal/rest/apidocs"
+	"github.com/keelson/keelson/apiserver/internal/rest/h2"
 	"github.com/keelson/keelson/apiserver/internal/rest/health"
 	"github.com/keelson/keelson/apiserver/internal/rest/podstream"
 	tunnelv1 "github.com/keelson/keelson/proto/gen/keelson/tunnel/v1"
@@ -34,7 +35,8 @@ const idleTimeout = 3 * time.Minute
 func (s *server) serve(ctx, background context.Context) error {
 	var stopping atomic.Bool
 	door, err := grpcdoor.New(grpcdoor.Config{TLS: s.authority.ServerTLS(), Authenticate: s.authn.AuthenticateCall,
-		Resources: s.pipeline.GRPC(), Tunnel: s.tunnel, Registerer: s.cfg.Registerer, Logger: s.log.Named("grpc")})
+		Resources: s.pipeline.GRPC(), Tunnel: s.tunnel, Limiter: s.limiter, Weigh: s.pipeline.Weigh,
+		Registerer: s.cfg.Registerer, Logger: s.log.Named("grpc")})
 	if err != nil {
 		return err
 	}
@@ -42,7 +44,7 @@ func (s *server) serve(ctx, background context.Context) error {
 	s.rest, err = rest.New(rest.Config{
 		Registry: schema.Builtin(), Pipeline: s.pipeline, Authenticator: s.authn, Authorizer: s.authz,
 		Sessions: s.session, Health: s.health(&stopping), Metrics: promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{}),
-		Documents:  s.documents(),
+		Documents: s.documents(), Limiter: s.limiter,
 		Registerer: s.cfg.Registerer, Logger: s.log.Named("rest"), RequestTimeout: s.cfg.RequestTimeout,
 		Address: fmt.Sprintf("%s:%d", s.settings.advertise, s.settings.restPort), Version: version(),
 	})
@@ -57,10 +59,12 @@ func (s *server) serve(ctx, background context.Context) error {
 	web := &http.Server{Handler: s.rest, TLSConfig: s.authority.ServerTLS(), ReadHeaderTimeout: 32 * time.Second,
 		IdleTimeout: idleTimeout, ErrorLog: httpLog}
 
+	s.http2 = h2.Configure(web)
+
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return door.Serve(s.grpcListener) })
 	group.Go(func() error {
-		if err := web.ServeTLS(s.restListener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		if err := web.ServeTLS(h2.Listen(s.restListener), "", ""); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil
@@ -90,6 +94,9 @@ func (s *server) stop(web *http.Server) {
 	}
 	if err := web.Shutdown(ctx); err != nil {
 		_ = web.Close()
+	}
+	if err := s.http2.Close(ctx); err != nil {
+		s.log.Warn("requests go on after their connections were cut", zap.Error(err))
 	}
 	// Watches and tunnels of components have no end of their own.
 	tunnelClosed := make(chan struct{})

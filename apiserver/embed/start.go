@@ -18,9 +18,11 @@ import (
 
 	"github.com/keelson/keelson/apiserver/internal/authn"
 	"github.com/keelson/keelson/apiserver/internal/authz"
+	"github.com/keelson/keelson/apiserver/internal/fairness"
 	"github.com/keelson/keelson/apiserver/internal/grpcdoor"
 	"github.com/keelson/keelson/apiserver/internal/pki"
 	"github.com/keelson/keelson/apiserver/internal/rest"
+	"github.com/keelson/keelson/apiserver/internal/rest/h2"
 	"github.com/keelson/keelson/apiserver/internal/storage"
 	"github.com/keelson/keelson/apiserver/internal/storage/etcd"
 	"github.com/keelson/keelson/apiserver/internal/tunnel"
@@ -43,9 +45,11 @@ type server struct {
 	store     store.Store
 	authz     *authz.Authorizer
 	authn     *authn.Authenticator
+	limiter   *fairness.Limiter
 	pipeline  *pipeline.Server
 	tunnel    *tunnel.Server
 	rest      *rest.Server
+	http2     *h2.Server
 	grpc      *grpcdoor.Door
 
 	restListener, grpcListener net.Listener
@@ -183,6 +187,7 @@ func (s *server) startPipeline(starting, background context.Context, group *errg
 	if err != nil {
 		return err
 	}
+	s.limiter = fairness.New(fairness.Options{Seats: s.cfg.MaxRequests, Registerer: s.cfg.Registerer})
 	s.tunnel = tunnel.New(tunnel.Config{Logger: s.log.Named("tunnel")})
 	s.pipeline, err = pipeline.New(s.pipelineConfig())
 	if err != nil {
@@ -203,6 +208,10 @@ func (s *server) startPipeline(starting, background context.Context, group *errg
 		s.authn.Run(background, s.pipeline)
 		return nil
 	})
+	group.Go(func() error {
+		fairness.NewController(s.limiter, s.log.Named("fairness")).Run(background, s.pipeline)
+		return nil
+	})
 	if err := errors.Join(s.authz.WaitForSync(starting), s.authn.WaitForSync(starting)); err != nil {
 		s.pipeline.Close()
 		return fmt.Errorf("authentication and authorization: %w", err)
@@ -215,6 +224,7 @@ func (s *server) pipelineConfig() pipeline.Config {
 		Registry: schema.Builtin(), Store: s.store, Authorizer: s.authz, Admission: s.authz.Admission(),
 		Handlers: append(s.authz.Handlers(), s.authn.Handlers()...), Logger: s.log.Named("pipeline"), ClusterIPRange: s.settings.services,
 		NodePortRange: s.settings.nodePorts, EventTTL: s.cfg.EventTTL,
+		BatchGate: grpcdoor.BatchGate(s.limiter),
 		Advertise: netip.AddrPortFrom(s.settings.advertise, s.settings.restPort),
 	}
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"net/netip"
 	"time"
 
@@ -61,6 +62,9 @@ type Config struct {
 	WatchHistory int
 	// WatchBuffer is how many events a watcher may lag behind before it is cut off. Default: 16384.
 	WatchBuffer int
+	// BatchGate, where set, is asked before each write of a batch stream, which nothing before the pipeline sees; its
+	// error is the write's. release is called after the write.
+	BatchGate func(ctx context.Context, r *resourcev1.BatchRequest) (release func(), err error)
 	// Advertise, where set, is the address under which pods reach the REST door: the Service default/kubernetes and
 	// its endpoints are kept pointing there.
 	Advertise netip.AddrPort

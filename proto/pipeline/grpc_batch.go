@@ -42,7 +42,7 @@ func (d *door) Batch(stream grpc.BidiStreamingServer[resourcev1.BatchRequest, re
 		go func() {
 			defer wg.Done()
 			defer func() { <-slots }()
-			resp := d.one(ctx, req, manager)
+			resp := d.admitted(ctx, req, manager)
 			sending.Lock()
 			defer sending.Unlock()
 			if sendErr == nil {
@@ -52,6 +52,18 @@ func (d *door) Batch(stream grpc.BidiStreamingServer[resourcev1.BatchRequest, re
 			}
 		}()
 	}
+}
+
+// admitted does one write of a batch once it is its turn.
+func (d *door) admitted(ctx context.Context, req *resourcev1.BatchRequest, manager string) *resourcev1.BatchResponse {
+	if d.s.cfg.BatchGate != nil {
+		release, err := d.s.cfg.BatchGate(ctx, req)
+		if err != nil {
+			return &resourcev1.BatchResponse{Id: req.GetId(), Error: apierrors.FromError(err)}
+		}
+		defer release()
+	}
+	return d.one(ctx, req, manager)
 }
 
 // one does one write of a batch.

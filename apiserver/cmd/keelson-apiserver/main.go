@@ -42,6 +42,7 @@ func flags(fs *pflag.FlagSet, c *embed.Config) {
 	fs.StringVar(&c.NodePortRange, "service-node-port-range", c.NodePortRange, "range of the node ports of Services")
 	fs.StringVar(&c.ClusterDomain, "cluster-domain", c.ClusterDomain, "DNS suffix of Services")
 	fs.DurationVar(&c.EventTTL, "event-ttl", c.EventTTL, "how long events are kept")
+	fs.IntVar(&c.MaxRequests, "max-requests-inflight", c.MaxRequests, "requests served at a time, watches and streams aside; 0 is 600")
 	fs.DurationVar(&c.RequestTimeout, "request-timeout", c.RequestTimeout, "longest time of a REST request that is neither a watch nor a stream")
 	fs.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", c.ShutdownTimeout, "how long requests being served may hold up the stop")
 }

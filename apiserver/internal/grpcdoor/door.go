@@ -1,7 +1,7 @@
 // Package grpcdoor is the components' door: the resource service and the node tunnel over gRPC, with health and
 // reflection beside them. It authenticates, counts and guards calls; what they mean is decided behind it.
 //
-//	call ─ panic guard ─ metrics and log ─ authenticate ─ pipeline or tunnel
+//	call ─ panic guard ─ metrics and log ─ authenticate ─ fairness ─ pipeline or tunnel
 package grpcdoor
 
 import (
@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/keelson/keelson/apiserver/internal/fairness"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 	tunnelv1 "github.com/keelson/keelson/proto/gen/keelson/tunnel/v1"
 	"github.com/keelson/keelson/proto/pipeline/identity"
@@ -36,6 +37,10 @@ type Config struct {
 	Authenticate Authenticate
 	Resources    resourcev1.ResourceServiceServer
 	Tunnel       tunnelv1.TunnelServiceServer
+	// Limiter shares the server out among its clients; nil lets everybody in. Weigh tells it how much lists carry. Writes
+	// of a batch ask it through BatchGate, which the resource service calls.
+	Limiter *fairness.Limiter
+	Weigh   Weigh
 	// Registerer takes the door's metrics; nil keeps none.
 	Registerer prometheus.Registerer
 	Logger     *zap.Logger
@@ -71,7 +76,7 @@ func New(cfg Config) (*Door, error) {
 	if cfg.MaxMessage == 0 {
 		cfg.MaxMessage = 4 << 20
 	}
-	i := &interceptors{cfg: cfg, metrics: newMetrics(cfg.Registerer)}
+	i := &interceptors{cfg: cfg, metrics: newMetrics(cfg.Registerer), gate: &gate{limiter: cfg.Limiter, weigh: cfg.Weigh}}
 	d := &Door{health: health.NewServer(), grpc: grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(cfg.TLS)),
 		grpc.ChainUnaryInterceptor(i.unary),

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/keelson/keelson/proto/apierrors"
+	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 	"github.com/keelson/keelson/proto/pipeline/identity"
 )
 
@@ -21,6 +22,7 @@ import (
 type interceptors struct {
 	cfg     Config
 	metrics *metrics
+	gate    *gate
 }
 
 func (i *interceptors) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
@@ -29,6 +31,11 @@ func (i *interceptors) unary(ctx context.Context, req any, info *grpc.UnaryServe
 	if ctx, err = i.authenticate(ctx, info.FullMethod); err != nil {
 		return nil, err
 	}
+	seat, err := i.gate.unary(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	defer seat.Release()
 	resp, err = handler(ctx, req)
 	return resp, apierrors.ToGRPC(err)
 }
@@ -42,7 +49,14 @@ func (i *interceptors) stream(srv any, ss grpc.ServerStream, info *grpc.StreamSe
 	if err != nil {
 		return err
 	}
-	return apierrors.ToGRPC(handler(srv, &serverStream{ServerStream: ss, ctx: ctx}))
+	ss = &serverStream{ServerStream: ss, ctx: ctx}
+	if held := i.gate.limiter != nil && (info.FullMethod == resourcev1.ResourceService_List_FullMethodName ||
+		info.FullMethod == resourcev1.ResourceService_Watch_FullMethodName); held {
+		gated := &gatedStream{ServerStream: ss, gate: i.gate}
+		defer func() { gated.seat.Release() }()
+		ss = gated
+	}
+	return apierrors.ToGRPC(handler(srv, ss))
 }
 
 // serverStream carries the caller's identity.

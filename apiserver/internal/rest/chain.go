@@ -71,15 +71,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		respond.Error(rec, r, err)
 		return
 	}
-	if !long && !s.cfg.Health.Handles(r.URL.Path) {
-		select {
-		case s.slots <- struct{}{}:
-			defer func() { <-s.slots }()
-		default:
-			respond.Error(rec, r, apierrors.NewTooManyRequests("Too many requests, please try again later.", 1))
-			return
-		}
+	r, seat, err := s.admit(rec, r, info, long)
+	if err != nil {
+		respond.Error(rec, r, err)
+		return
 	}
+	defer seat.Release()
 	s.route(rec, r, info)
 }
 

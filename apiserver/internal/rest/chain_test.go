@@ -11,8 +11,12 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/keelson/keelson/apiserver/internal/fairness"
 	"github.com/keelson/keelson/apiserver/internal/rest/health"
+	flowcontrolv1 "github.com/keelson/keelson/proto/gen/keelson/flowcontrol/v1"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/pipeline"
 	"github.com/keelson/keelson/proto/pipeline/store/memory"
 	"github.com/keelson/keelson/proto/schema"
@@ -55,9 +59,25 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// narrow serves the admin one request at a time.
+func narrow() *fairness.Limiter {
+	l := fairness.New(fairness.Options{Seats: 1})
+	l.Configure([]*flowcontrolv1.FlowSchema{{Metadata: &metav1.ObjectMeta{Name: "admin", Uid: "schema-uid"}, Spec: &flowcontrolv1.FlowSchemaSpec{
+		MatchingPrecedence: 10, PriorityLevelConfiguration: &flowcontrolv1.PriorityLevelConfigurationReference{Name: "narrow"},
+		Rules: []*flowcontrolv1.PolicyRulesWithSubjects{{
+			Subjects:         []*flowcontrolv1.Subject{{Kind: "User", User: &flowcontrolv1.UserSubject{Name: "admin"}}},
+			NonResourceRules: []*flowcontrolv1.NonResourcePolicyRule{{Verbs: []string{"*"}, NonResourceURLs: []string{"/slow", "/version"}}},
+		}},
+	}}}, []*flowcontrolv1.PriorityLevelConfiguration{{Metadata: &metav1.ObjectMeta{Name: "narrow", Uid: "level-uid"}, Spec: &flowcontrolv1.PriorityLevelConfigurationSpec{
+		Type: "Limited", Limited: &flowcontrolv1.LimitedPriorityLevelConfiguration{NominalConcurrencyShares: proto.Int32(1), BorrowingLimitPercent: proto.Int32(0),
+			LimitResponse: &flowcontrolv1.LimitResponse{Type: "Reject"}},
+	}}})
+	return l
+}
+
 func TestTooManyRequests(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
-	s := door(t, Config{MaxInFlight: 1, Documents: map[string]http.Handler{
+	s := door(t, Config{Limiter: narrow(), Documents: map[string]http.Handler{
 		"/slow": http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 			close(entered)
 			<-leave
@@ -69,7 +89,8 @@ func TestTooManyRequests(t *testing.T) {
 		ask(s, "/slow")
 	}()
 	<-entered
-	if w := ask(s, "/version"); w.Code != 429 || w.Header().Get("Retry-After") != "1" {
+	if w := ask(s, "/version"); w.Code != 429 || w.Header().Get("Retry-After") != "1" ||
+		w.Header().Get("X-Kubernetes-PF-FlowSchema-UID") != "schema-uid" || w.Header().Get("X-Kubernetes-PF-PriorityLevel-UID") != "level-uid" {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
 	if w := ask(s, "/healthz"); w.Code != 200 {

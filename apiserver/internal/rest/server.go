@@ -1,8 +1,8 @@
 // Package rest is the door for people and the ecosystem: Kubernetes' HTTP API, derived from the registry of kinds and
 // thin over the pipeline. It translates URLs, representations and errors; what a request means is decided behind it.
 //
-//	request ─ audit id ─ panic guard ─ authenticate ─ impersonate ─┬─ /api, /apis: pipeline, or a stream into a node
-//	                                                                └─ discovery, OpenAPI, version, health, metrics
+//	request ─ audit id ─ panic guard ─ authenticate ─ impersonate ─ fairness ─┬─ /api, /apis: pipeline, or a stream into a node
+//	                                                                           └─ discovery, OpenAPI, version, health, metrics
 package rest
 
 import (
@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/keelson/keelson/apiserver/internal/fairness"
 	"github.com/keelson/keelson/apiserver/internal/rest/discovery"
 	"github.com/keelson/keelson/apiserver/internal/rest/health"
 	"github.com/keelson/keelson/apiserver/internal/rest/podstream"
@@ -55,9 +56,8 @@ type Config struct {
 	RequestTimeout time.Duration
 	// MaxBody is the longest request body in bytes. Default: 3 MiB, as Kubernetes.
 	MaxBody int64
-	// MaxInFlight is how many requests other than watches and streams are served at a time; more are answered with 429
-	// and come back later. Default: 600, what Kubernetes allows for reads and writes together. Health checks pass.
-	MaxInFlight int
+	// Limiter shares the server out among its clients. Nil: one of this door's own, with what every cluster starts with.
+	Limiter *fairness.Limiter
 	// Version is what /version says.
 	Version Version
 }
@@ -71,7 +71,6 @@ type Server struct {
 	metrics   *metrics
 	paths     []string
 
-	slots chan struct{} // one for each request in flight
 	slack time.Duration // see transferSlack
 
 	// ctx ends long-running requests when the server stops.
@@ -97,13 +96,13 @@ func New(cfg Config) (*Server, error) {
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = 3 << 20
 	}
-	if cfg.MaxInFlight == 0 {
-		cfg.MaxInFlight = 600
+	if cfg.Limiter == nil {
+		cfg.Limiter = fairness.New(fairness.Options{})
 	}
 	if cfg.Health == nil {
 		cfg.Health = health.New(nil)
 	}
-	s := &Server{cfg: cfg, slots: make(chan struct{}, cfg.MaxInFlight), slack: transferSlack, metrics: newMetrics(cfg.Registerer)}
+	s := &Server{cfg: cfg, slack: transferSlack, metrics: newMetrics(cfg.Registerer)}
 	s.discovery = discovery.New(cfg.Registry.Kinds(), s.serves, cfg.Address)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	read := objects{cfg.Pipeline}

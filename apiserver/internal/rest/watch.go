@@ -1,17 +1,19 @@
 package rest
 
 import (
+	"context"
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"time"
 
-	"context"
-
+	"github.com/keelson/keelson/apiserver/internal/fairness"
 	"github.com/keelson/keelson/apiserver/internal/rest/media"
 	"github.com/keelson/keelson/apiserver/internal/rest/request"
 	"github.com/keelson/keelson/apiserver/internal/rest/respond"
 	"github.com/keelson/keelson/proto/apierrors"
+	"github.com/keelson/keelson/proto/pipeline"
 )
 
 // minWatch is the shortest life of a watch that asks for none; the longest is twice that. The spread keeps clients
@@ -55,6 +57,9 @@ func (c *call) watch() error {
 		return err
 	}
 	defer w.Close()
+	if !open.GetSendInitialEvents() {
+		fairness.Initialized(ctx)
+	}
 	events := out.Events(c.kind, include)
 	defer events.Close()
 	for {
@@ -67,6 +72,9 @@ func (c *call) watch() error {
 		}
 		if err := events.Write(batch); err != nil {
 			return nil //nolint:nilerr // the client is gone
+		}
+		if slices.ContainsFunc(batch, func(e pipeline.Event) bool { return e.InitialEventsEnd }) {
+			fairness.Initialized(ctx)
 		}
 	}
 }
