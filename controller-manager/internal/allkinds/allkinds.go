@@ -1,9 +1,12 @@
 // Package allkinds treats every kind that the API serves alike: by metadata only. The garbage collector and the removal
-// of namespaces need no more, and a kind that is added to the schema is covered without a change here.
+// of namespaces need no more, and a kind that is added to the schema is covered without a change here. Custom kinds come
+// and go with their CustomResourceDefinitions while the process runs.
 package allkinds
 
 import (
+	"context"
 	"slices"
+	"time"
 
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/schema"
@@ -18,6 +21,9 @@ type Object = *metav1.PartialObjectMetadata
 // Event is a change of an object's metadata.
 type Event = informer.Event[Object]
 
+// patience bounds how long a custom kind may hold anything up.
+const patience = 10 * time.Second
+
 // Names of indexes.
 const (
 	byOwner     = "owner"
@@ -29,6 +35,13 @@ type Kind struct {
 	client.Kind
 	Client *client.Client[Object]
 	Cache  *informer.Informer[Object]
+
+	// custom kinds may be broken, by a webhook that does not answer for one, and must not hold up the others.
+	custom bool
+	// begun is when the cache of a custom kind began to fill.
+	begun time.Time
+	// emptied has a signal after an object has gone.
+	emptied chan struct{}
 }
 
 // Is reports whether the kind is the one of a group and name, in whatever version.
@@ -46,28 +59,46 @@ func (k *Kind) Dependents(uid string) []Object { return k.Cache.ByIndex(byOwner,
 // InNamespace returns the cached objects of a namespace.
 func (k *Kind) InNamespace(name string) []Object { return k.Cache.ByIndex(byNamespace, name) }
 
-// Set is all kinds.
-type Set struct {
-	kinds []*Kind
+// WaitForSync returns once the cache holds a complete state.
+func (k *Kind) WaitForSync(ctx context.Context) error {
+	return k.bounded(ctx, k.Cache.WaitForSync)
 }
 
-// New makes the caches of all stored kinds but Events, which own nothing and are owned by nobody, and are many.
-func New(conn *client.Conn, registry *schema.Registry, log *zap.Logger) *Set {
-	s := &Set{}
-	for _, k := range Stored(registry) {
-		if isEvent(k) {
-			continue
-		}
-		cl := client.Metadata(conn, k)
-		s.kinds = append(s.kinds, &Kind{
-			Kind: k, Client: cl,
-			Cache: informer.Over(cl, informer.Options[Object]{Logger: log, Indexers: map[string]func(Object) []string{
-				byOwner:     owners,
-				byNamespace: func(o Object) []string { return []string{o.GetMetadata().GetNamespace()} },
-			}}),
-		})
+// WaitFor returns once the cache has seen everything up to the revision. For a custom kind that is not served any more,
+// or whose objects cannot be read, it returns as well: what is owned there is not known then.
+func (k *Kind) WaitFor(ctx context.Context, revision int64) error {
+	return k.bounded(ctx, func(ctx context.Context) error { return k.Cache.WaitFor(ctx, revision) })
+}
+
+// bounded is how long anybody waits for a custom kind.
+func (k *Kind) bounded(ctx context.Context, wait func(context.Context) error) error {
+	if !k.custom {
+		return wait(ctx)
 	}
-	return s
+	select {
+	case <-k.Cache.Synced():
+	default:
+		if time.Since(k.begun) > patience {
+			return nil
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := wait(limited); err != nil && ctx.Err() != nil {
+		return err
+	}
+	return nil
+}
+
+func newKind(conn *client.Conn, k client.Kind, log *zap.Logger) *Kind {
+	cl := client.Metadata(conn, k)
+	return &Kind{
+		Kind: k, Client: cl, emptied: make(chan struct{}, 1),
+		Cache: informer.Over(cl, informer.Options[Object]{Logger: log, Indexers: map[string]func(Object) []string{
+			byOwner:     owners,
+			byNamespace: func(o Object) []string { return []string{o.GetMetadata().GetNamespace()} },
+		}}),
+	}
 }
 
 func isEvent(k client.Kind) bool { return k.Kind == "Event" }
@@ -100,17 +131,4 @@ func Stored(registry *schema.Registry) []client.Kind {
 		out = append(out, client.Kind{Group: k.Group, Version: k.Version, Kind: k.Kind, Plural: k.Plural, Namespaced: k.Namespaced})
 	}
 	return out
-}
-
-// Kinds lists the kinds.
-func (s *Set) Kinds() []*Kind { return s.kinds }
-
-// Find returns the kind of a group and name; nil where the API does not serve it.
-func (s *Set) Find(group, kind string) *Kind {
-	for _, k := range s.kinds {
-		if k.Is(group, kind) {
-			return k
-		}
-	}
-	return nil
 }

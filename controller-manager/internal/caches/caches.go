@@ -52,11 +52,12 @@ func orphans[T client.Object](obj T) []string {
 
 func byNamespace[T client.Object](obj T) []string { return []string{obj.GetMetadata().GetNamespace()} }
 
-// Pods by Controller, Orphan, Node, Label and Finished.
+// Pods by Controller, Orphan, Namespace, Node, Label and Finished.
 func Pods(g *informer.Group) *informer.Informer[*corev1.Pod] {
 	return informer.Of(g, map[string]func(*corev1.Pod) []string{
 		Controller: byController[*corev1.Pod],
 		Orphan:     orphans[*corev1.Pod],
+		Namespace:  byNamespace[*corev1.Pod],
 		Node: func(p *corev1.Pod) []string {
 			if n := p.GetSpec().GetNodeName(); n != "" {
 				return []string{n}
@@ -94,9 +95,9 @@ func ReplicaSets(g *informer.Group) *informer.Informer[*appsv1.ReplicaSet] {
 	return Of[*appsv1.ReplicaSet](g)
 }
 
-// Deployments by Namespace.
+// Deployments by Controller, Orphan and Namespace.
 func Deployments(g *informer.Group) *informer.Informer[*appsv1.Deployment] {
-	return informer.Of(g, map[string]func(*appsv1.Deployment) []string{Namespace: byNamespace[*appsv1.Deployment]})
+	return Of[*appsv1.Deployment](g)
 }
 
 // Services by Namespace.

@@ -50,9 +50,7 @@ type Env struct {
 func (e *Env) All() *allkinds.Set {
 	if e.Everything == nil {
 		e.Everything = allkinds.New(e.Conn, e.Registry, e.Logger)
-		for _, k := range e.Everything.Kinds() {
-			e.Own = append(e.Own, k.Cache)
-		}
+		e.Own = append(e.Own, e.Everything)
 	}
 	return e.Everything
 }

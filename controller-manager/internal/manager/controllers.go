@@ -4,6 +4,7 @@ import (
 	"github.com/keelson/keelson/controller-manager/internal/controller"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/cronjob"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/deployment"
+	"github.com/keelson/keelson/controller-manager/internal/controllers/disruption"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/endpoints"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/endpointslice"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/garbagecollector"
@@ -29,6 +30,7 @@ var initializers = []initializer{
 	{deployment.Name, func(e *controller.Env, _ Config) controller.Controller { return deployment.New(e) }},
 	{replicaset.Name, func(e *controller.Env, _ Config) controller.Controller { return replicaset.New(e) }},
 	{replicaset.ReplicationName, func(e *controller.Env, _ Config) controller.Controller { return replicaset.NewReplication(e) }},
+	{disruption.Name, func(e *controller.Env, _ Config) controller.Controller { return disruption.New(e) }},
 	{job.Name, func(e *controller.Env, _ Config) controller.Controller { return job.New(e) }},
 	{cronjob.Name, func(e *controller.Env, _ Config) controller.Controller { return cronjob.New(e) }},
 	{ttlafterfinished.Name, func(e *controller.Env, _ Config) controller.Controller { return ttlafterfinished.New(e) }},

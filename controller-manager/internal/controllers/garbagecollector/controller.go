@@ -41,12 +41,8 @@ type Controller struct {
 // New makes the controller and subscribes it to the caches.
 func New(env *controller.Env) *Controller {
 	c := &Controller{env: env, all: env.All(), gone: newMemory(), event: env.Recorder("garbage-collector-controller")}
-	var reads []controller.Source
-	for _, k := range c.all.Kinds() {
-		reads = append(reads, k.Cache)
-		k.Cache.OnEvent(func(e allkinds.Event) { c.onEvent(k, e) })
-	}
-	c.Runner = controller.RunnerOf[key](env, Name, workers, reads...)
+	c.all.OnEvent(c.onEvent)
+	c.Runner = controller.RunnerOf[key](env, Name, workers, c.all)
 	return c
 }
 
@@ -244,7 +240,7 @@ func (c *Controller) remove(ctx context.Context, id key, m *metav1.ObjectMeta, p
 	}))
 	switch {
 	case o.Err == nil:
-		c.Wrote(id, id.kind.Cache, o.Revision)
+		c.Wrote(id, id.kind, o.Revision)
 	case apierrors.IsNotFound(o.Err):
 	case apierrors.IsConflict(o.Err):
 		return c.catchUp(ctx, id, id, o.Err)
@@ -262,7 +258,7 @@ func (c *Controller) catchUp(ctx context.Context, id, target key, conflict error
 		return nil
 	}
 	if err == nil {
-		c.Wrote(id, target.kind.Cache, client.Revision(live))
+		c.Wrote(id, target.kind, client.Revision(live))
 	}
 	return conflict
 }

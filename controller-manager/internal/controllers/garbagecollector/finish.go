@@ -20,8 +20,11 @@ import (
 // must not be overlooked.
 func (c *Controller) settle(ctx context.Context, m *metav1.ObjectMeta) error {
 	revision := client.Revision(&metav1.PartialObjectMetadata{Metadata: m})
+	if err := c.all.WaitFor(ctx, revision); err != nil {
+		return fmt.Errorf("waiting for the definitions of custom kinds: %w", err)
+	}
 	for _, k := range c.all.Kinds() {
-		if err := k.Cache.WaitFor(ctx, revision); err != nil {
+		if err := k.WaitFor(ctx, revision); err != nil {
 			return fmt.Errorf("waiting for the cache of %s: %w", k.Plural, err)
 		}
 	}
@@ -96,7 +99,7 @@ func (c *Controller) orphan(ctx context.Context, id key, m *metav1.ObjectMeta) e
 	for i, o := range writes.All(ctx, c.env.Pipeline, all) {
 		switch {
 		case o.Err == nil:
-			c.Wrote(id, dependents[i].kind.Cache, o.Revision)
+			c.Wrote(id, dependents[i].kind, o.Revision)
 		case apierrors.IsNotFound(o.Err):
 		default:
 			return fmt.Errorf("orphaning %s: %w", keyOf(dependents[i].kind, dependents[i].object), o.Err)
@@ -159,7 +162,7 @@ func (c *Controller) patch(ctx context.Context, id, target key, patch []byte) er
 	o := writes.One(ctx, c.env.Pipeline, writes.Patch(target.kind.Client.Ref(target.namespace, target.name, ""), client.MergePatch, patch))
 	switch {
 	case o.Err == nil:
-		c.Wrote(id, target.kind.Cache, o.Revision)
+		c.Wrote(id, target.kind, o.Revision)
 	case apierrors.IsNotFound(o.Err):
 	case apierrors.IsConflict(o.Err):
 		return c.catchUp(ctx, id, target, o.Err)

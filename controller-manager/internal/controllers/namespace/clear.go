@@ -2,8 +2,10 @@ package namespace
 
 import (
 	"context"
+	"slices"
 	"sync"
 
+	"github.com/keelson/keelson/proto/apierrors"
 	"github.com/keelson/keelson/proto/sdk/client"
 
 	"github.com/keelson/keelson/controller-manager/internal/allkinds"
@@ -15,7 +17,7 @@ const parallel = 8
 // clear deletes what a namespace holds and reports what is left: of pods first, and of the rest once there are none.
 func (c *Controller) clear(ctx context.Context, name string) report {
 	var pods, others []*client.Client[allkinds.Object]
-	for _, k := range c.kinds {
+	for _, k := range c.kinds() {
 		if k.Kind().Group == "" && k.Kind().Kind == "Pod" {
 			pods = append(pods, k)
 		} else {
@@ -26,6 +28,17 @@ func (c *Controller) clear(ctx context.Context, name string) report {
 		return found
 	}
 	return c.clearKinds(ctx, name, others)
+}
+
+// kinds are all namespaced kinds, Events and custom ones among them.
+func (c *Controller) kinds() []*client.Client[allkinds.Object] {
+	out := slices.Clone(c.fixed)
+	for _, k := range c.all.Custom() {
+		if k.Namespaced {
+			out = append(out, k.Client)
+		}
+	}
+	return out
 }
 
 func (c *Controller) clearKinds(ctx context.Context, name string, kinds []*client.Client[allkinds.Object]) report {
@@ -59,6 +72,10 @@ func (c *Controller) clearKinds(ctx context.Context, name string, kinds []*clien
 func clearKind(ctx context.Context, namespace string, k *client.Client[allkinds.Object]) (left, error) {
 	list := client.ListOptions{Namespace: namespace}
 	objects, _, err := k.List(ctx, list)
+	if apierrors.IsNotFound(err) {
+		// A custom kind that has gone meanwhile, and its objects with it.
+		return left{}, nil
+	}
 	if err != nil || len(objects) == 0 {
 		return left{}, err
 	}

@@ -34,7 +34,8 @@ type Controller struct {
 	env        *controller.Env
 	namespaces *informer.Informer[*corev1.Namespace]
 	client     *client.Client[*corev1.Namespace]
-	kinds      []*client.Client[allkinds.Object]
+	all        *allkinds.Set
+	fixed      []*client.Client[allkinds.Object]
 }
 
 // New makes the controller and subscribes it to the caches.
@@ -43,23 +44,20 @@ func New(env *controller.Env) *Controller {
 		env:        env,
 		namespaces: caches.Namespaces(env.Caches),
 		client:     client.For[*corev1.Namespace](env.Conn),
+		all:        env.All(),
 	}
 	for _, k := range allkinds.Stored(env.Registry) {
 		if k.Namespaced {
-			c.kinds = append(c.kinds, client.Metadata(env.Conn, k))
+			c.fixed = append(c.fixed, client.Metadata(env.Conn, k))
 		}
 	}
-	c.Runner = controller.RunnerOf[string](env, Name, workers, c.namespaces)
+	c.Runner = controller.RunnerOf[string](env, Name, workers, c.namespaces, c.all)
 	c.namespaces.OnEvent(func(e informer.Event[*corev1.Namespace]) {
 		if e.Type != informer.Deleted && e.New.GetMetadata().GetDeletionTimestamp() != nil {
 			c.Add(e.New.GetMetadata().GetName())
 		}
 	})
-	for _, k := range env.All().Kinds() {
-		if k.Namespaced {
-			k.Cache.OnEvent(c.onContent)
-		}
-	}
+	c.all.OnEvent(c.onContent)
 	return c
 }
 
@@ -67,8 +65,8 @@ func New(env *controller.Env) *Controller {
 func (c *Controller) Run(ctx context.Context) error { return c.Runner.Run(ctx, c.Reconcile) }
 
 // onContent looks at a namespace again when something of it is gone, or will not go.
-func (c *Controller) onContent(e allkinds.Event) {
-	if e.Type != informer.Deleted {
+func (c *Controller) onContent(k *allkinds.Kind, e allkinds.Event) {
+	if e.Type != informer.Deleted || !k.Namespaced {
 		return
 	}
 	ns, ok := c.namespaces.Get("", e.Old.GetMetadata().GetNamespace())
@@ -82,6 +80,10 @@ func (c *Controller) Reconcile(ctx context.Context, name string) error {
 	ns, ok := c.namespaces.Get("", name)
 	if !ok || ns.GetMetadata().GetDeletionTimestamp() == nil || !slices.Contains(ns.GetSpec().GetFinalizers(), finalizer) {
 		return nil
+	}
+	// A custom kind that came before the namespace was deleted may have objects in it.
+	if err := c.all.WaitFor(ctx, client.Revision(ns)); err != nil {
+		return fmt.Errorf("waiting for the definitions of custom kinds: %w", err)
 	}
 	found := c.clear(ctx, name)
 	if found.empty() {
