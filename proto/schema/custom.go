@@ -67,6 +67,9 @@ func NewCustom(k Kind) *Kind {
 	if k.Custom == nil {
 		k.Custom = schemaless{}
 	}
+	if len(k.Columns) == 0 {
+		k.Columns = []Column{{Name: "Age", Type: "date", Path: ".metadata.creationTimestamp"}}
+	}
 	return &k
 }
 

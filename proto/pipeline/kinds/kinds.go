@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/keelson/keelson/proto/pipeline/kinds/apiextensions"
 	"github.com/keelson/keelson/proto/pipeline/kinds/core"
 	"github.com/keelson/keelson/proto/pipeline/kinds/core/allocate"
 	"github.com/keelson/keelson/proto/pipeline/kinds/scale"
@@ -47,6 +48,7 @@ func New(cfg Config) *Set {
 			{"", "pods"}:       core.Pods(),
 			{"", "namespaces"}: core.Namespaces(),
 			{"", "services"}:   services.Hooks(),
+			{"apiextensions.k8s.io", "customresourcedefinitions"}: apiextensions.Definitions(),
 		},
 		Handlers: append(core.Handlers(), scale.Handlers()...),
 		services: services,

@@ -41,6 +41,9 @@ func definitions(k *schema.Kind) []schema.Column {
 
 // named tells whether the kind has a name column of its own; otherwise the name comes first.
 func named(k *schema.Kind) bool {
+	if k.IsCustom() {
+		return false // the first column is the name, whatever others there are
+	}
 	for _, c := range k.Columns {
 		if c.Name == "Name" {
 			return true
@@ -66,6 +69,13 @@ func Cells(k *schema.Kind, obj proto.Message, now time.Time) []any {
 	out := make([]any, 0, len(k.Columns)+2)
 	if !named(k) {
 		out = append(out, nameOf(k, obj))
+	}
+	if k.IsCustom() {
+		tree, err := k.ToTree(obj)
+		if err != nil {
+			return append(out, make([]any, len(k.Columns))...)
+		}
+		return append(out, k.Custom.Cells(tree, now)...)
 	}
 	if k.Descriptor != nil {
 		if f := computed[k.Descriptor.FullName()]; f != nil {
