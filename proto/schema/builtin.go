@@ -12,6 +12,7 @@ import (
 	_ "github.com/keelson/keelson/proto/gen/keelson/admissionregistration/v1"
 	_ "github.com/keelson/keelson/proto/gen/keelson/apidiscovery/v2"
 	_ "github.com/keelson/keelson/proto/gen/keelson/apiextensions/v1"
+	_ "github.com/keelson/keelson/proto/gen/keelson/apiregistration/v1"
 	_ "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
 	_ "github.com/keelson/keelson/proto/gen/keelson/authentication/v1"
 	_ "github.com/keelson/keelson/proto/gen/keelson/authorization/v1"

@@ -4,6 +4,8 @@ package kinds
 
 import (
 	"github.com/keelson/keelson/proto/schema/kinds/admissionregistration"
+	"github.com/keelson/keelson/proto/schema/kinds/apiextensions"
+	"github.com/keelson/keelson/proto/schema/kinds/apiregistration"
 	"github.com/keelson/keelson/proto/schema/kinds/apps"
 	"github.com/keelson/keelson/proto/schema/kinds/autoscaling"
 	"github.com/keelson/keelson/proto/schema/kinds/batch"
@@ -26,6 +28,8 @@ import (
 func All() rule.Set {
 	var s rule.Set
 	admissionregistration.Register(&s)
+	apiregistration.Register(&s)
+	apiextensions.Register(&s)
 	core.Register(&s)
 	apps.Register(&s)
 	autoscaling.Register(&s)
