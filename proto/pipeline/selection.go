@@ -8,6 +8,7 @@ import (
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 	"github.com/keelson/keelson/proto/pipeline/item"
 	"github.com/keelson/keelson/proto/pipeline/selector"
+	"github.com/keelson/keelson/proto/pipeline/watchcache"
 	"github.com/keelson/keelson/proto/schema"
 )
 
@@ -88,6 +89,25 @@ func (f *filter) matches(it *item.Item) bool {
 		return f.fields.Matches(func(path string) (string, bool) { return f.field(it, path) })
 	}
 	return f.fields.Matches(it.Field)
+}
+
+// marks are those of the labels of which an object must have one; nil where no requirement asks for values.
+func (f *filter) marks() []watchcache.Marks {
+	var best *selector.Requirement
+	for i := range f.labels {
+		r := &f.labels[i]
+		if r.Operator == selector.In && (best == nil || len(r.Values) < len(best.Values)) {
+			best = r
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	out := make([]watchcache.Marks, len(best.Values))
+	for i, v := range best.Values {
+		out[i] = watchcache.Mark(best.Key, v)
+	}
+	return out
 }
 
 // match is matches as a function, or nil where it would always be true.

@@ -12,27 +12,42 @@ import (
 type Snapshot struct {
 	Revision int64
 	tree     *tree
+	// unreadable are the objects that the tree lacks.
+	unreadable unreadables
 }
 
 // Len is how many objects the snapshot holds.
-func (s *Snapshot) Len() int { return s.tree.Len() }
+func (s *Snapshot) Len() int { return s.tree.len() }
 
 // Get returns one object.
-func (s *Snapshot) Get(namespace, name string) (*item.Item, bool) {
-	return s.tree.Get(&item.Item{Namespace: namespace, Name: name})
-}
+func (s *Snapshot) Get(namespace, name string) (*item.Item, bool) { return s.tree.get(namespace, name) }
 
 // Walk calls f for each object of a namespace ("" is all) in order, from one on, until f returns false. from may name
 // an object that does not exist.
 func (s *Snapshot) Walk(namespace string, from Position, f func(*item.Item) bool) {
+	s.WalkMarked(namespace, from, nil, f)
+}
+
+// lookAround is how many objects without the marks are passed over before it is asked whether they are still of the
+// namespace.
+const lookAround = 64
+
+// WalkMarked is Walk for those who only want objects that have one of some labels, given by their marks. It leaves out
+// most of the others, not all.
+func (s *Snapshot) WalkMarked(namespace string, from Position, any []Marks, f func(*item.Item) bool) {
 	start := item.Item{Namespace: from.Namespace, Name: from.Name}
-	if namespace == "" {
-		s.tree.AscendGreaterOrEqual(&start, f)
-		return
+	if namespace != "" {
+		start.Namespace = namespace
 	}
-	start.Namespace = namespace
-	s.tree.AscendGreaterOrEqual(&start, func(it *item.Item) bool {
-		return it.Namespace == namespace && f(it)
+	passed := 0
+	s.tree.nodes.AscendGreaterOrEqual(entry{Item: &start}, func(e entry) bool {
+		if !e.marks.hasAny(any) {
+			if passed++; passed%lookAround != 0 {
+				return true
+			}
+			return namespace == "" || e.Namespace == namespace
+		}
+		return (namespace == "" || e.Namespace == namespace) && f(e.Item)
 	})
 }
 
@@ -91,7 +106,7 @@ func (c *Collection) At(ctx context.Context, revision int64) (*Snapshot, error) 
 	c.mu.Lock()
 	if s := c.snapshotLocked(); s.Revision == revision || c.revision <= revision && revision <= s.Revision {
 		c.mu.Unlock()
-		return &Snapshot{Revision: revision, tree: s.tree}, nil
+		return &Snapshot{Revision: revision, tree: s.tree, unreadable: s.unreadable}, nil
 	}
 	for _, e := range c.kept.kept {
 		if e.s.Revision == revision {
@@ -109,6 +124,7 @@ func (c *Collection) At(ctx context.Context, revision int64) (*Snapshot, error) 
 
 func (c *Collection) fromHistory(ctx context.Context, revision int64) (*Snapshot, error) {
 	t := newTree()
+	var bad []*Unreadable
 	r := store.Range{Prefix: Root + c.Kind().StoragePath + "/", Revision: revision, Limit: loadPage}
 	for {
 		page, err := c.cache.cfg.Store.List(ctx, r)
@@ -120,12 +136,15 @@ func (c *Collection) fromHistory(ctx context.Context, revision int64) (*Snapshot
 			if col != c {
 				continue
 			}
-			if it, err := c.decode(kv, ns, name); err == nil {
-				t.ReplaceOrInsert(it)
+			it, err := c.decode(kv, ns, name)
+			if err != nil {
+				bad = append(bad, c.cannotRead(kv, ns, name, err))
+				continue
 			}
+			t.put(it)
 		}
 		if len(page.KVs) == 0 || int64(len(page.KVs)) >= page.Count {
-			return &Snapshot{Revision: revision, tree: t}, nil
+			return &Snapshot{Revision: revision, tree: t, unreadable: newUnreadables(bad)}, nil
 		}
 		r.Start = page.KVs[len(page.KVs)-1].Key + "\x00"
 	}

@@ -12,7 +12,7 @@ type Stats struct {
 func (c *Collection) Stats() Stats {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return Stats{Objects: c.tree.Len(), Watchers: c.watchers.count, CutOff: c.cutOff.Load()}
+	return Stats{Objects: c.tree.len(), Watchers: c.watchers.count, CutOff: c.cutOff.Load()}
 }
 
 // Collections returns all collections.
