@@ -173,16 +173,26 @@ func (r *request) createOnce(ctx context.Context, obj Object, manage func(Object
 	if err := r.validateAdmission(ctx, adm); err != nil {
 		return nil, err
 	}
+	done := func(stored bool) {
+		if !stored {
+			adm.Failed(ctx)
+		}
+	}
 	if hooks.Reserve != nil {
-		done, err := hooks.Reserve(ctx, obj, nil, r.dryRun)
+		reserved, err := hooks.Reserve(ctx, obj, nil, r.dryRun)
 		if err != nil {
+			done(false)
 			return nil, err
 		}
-		it, err := r.insert(ctx, obj)
-		settle(done, err)
-		return it, err
+		admitted := done
+		done = func(stored bool) {
+			reserved(stored)
+			admitted(stored)
+		}
 	}
-	return r.insert(ctx, obj)
+	it, err := r.insert(ctx, obj)
+	settle(done, err)
+	return it, err
 }
 
 // settle ends a reservation by the outcome of the write. Where that is not known, because the store did not answer in

@@ -163,7 +163,7 @@ func (r *request) precondition(old Object, p *metav1.Preconditions) error {
 //	  └────────────────────────────────────────────┴─────────────┘ (each step may be skipped)
 func (r *request) begin(ctx context.Context, obj Object, o *metav1.DeleteOptions) (now bool) {
 	meta := obj.GetMetadata()
-	setPropagation(meta, o)
+	setPropagation(meta, o, r.res.hooks.Orphans)
 	var grace int64
 	if r.res.hooks.Grace != nil {
 		if g := r.res.hooks.Grace(obj, o.GracePeriodSeconds); g != nil {
@@ -209,8 +209,8 @@ func (r *request) shorten(meta *metav1.ObjectMeta, have, grace int64) time.Time 
 }
 
 // setPropagation turns the propagation policy into finalizers. Without one, what the object's finalizers already say
-// stays; the default is the background, which needs none.
-func setPropagation(meta *metav1.ObjectMeta, o *metav1.DeleteOptions) {
+// stays; the default is the background, which needs none, or for kinds that orphan that.
+func setPropagation(meta *metav1.ObjectMeta, o *metav1.DeleteOptions, orphans bool) {
 	var want string
 	switch {
 	case o.OrphanDependents != nil && o.GetOrphanDependents(), o.GetPropagationPolicy() == "Orphan":
@@ -218,6 +218,8 @@ func setPropagation(meta *metav1.ObjectMeta, o *metav1.DeleteOptions) {
 	case o.GetPropagationPolicy() == "Foreground":
 		want = finalizerForeground
 	case o.OrphanDependents != nil, o.GetPropagationPolicy() == "Background":
+	case orphans && !slices.Contains(meta.GetFinalizers(), finalizerForeground):
+		want = finalizerOrphan
 	default:
 		return
 	}

@@ -11,7 +11,7 @@ import (
 // install wires the built-in kinds' own logic, the default admission plugins and what the configuration adds.
 func (s *Server) install() {
 	s.kinds = kinds.New(kinds.Config{
-		Access: access{s}, Store: s.cfg.Store, ClusterIPRange: s.cfg.ClusterIPRange, NodePortRange: s.cfg.NodePortRange, Logger: s.log,
+		Access: access{s}, Store: s.cfg.Store, ClusterIPRange: s.cfg.ClusterIPRange, NodePortRange: s.cfg.NodePortRange, Logger: s.log, Clock: s.cfg.Clock,
 	})
 	for _, res := range s.resources {
 		res.hooks = s.kinds.Hooks[[2]string{res.kind.Group, res.kind.Plural}]
@@ -22,7 +22,7 @@ func (s *Server) install() {
 			s.handlers[handlerKey{h.Group, h.Resource, h.Subresource}] = h
 		}
 	}
-	for _, p := range plugins.Default(access{s}) {
+	for _, p := range plugins.Default(access{s}, s.maySign) {
 		if !slices.Contains(s.cfg.WithoutAdmission, p.Name()) {
 			s.admission = append(s.admission, p)
 		}

@@ -66,6 +66,20 @@ type Request struct {
 	Again bool
 	// Notes are a plugin's own, by its name, kept from one round to the next.
 	Notes map[string]any
+
+	undo []func(ctx context.Context)
+}
+
+// OnFailure has f called where the write fails for sure after it was admitted: a plugin gives back what it has taken for
+// it.
+func (r *Request) OnFailure(f func(ctx context.Context)) { r.undo = append(r.undo, f) }
+
+// Failed calls what OnFailure has collected.
+func (r *Request) Failed(ctx context.Context) {
+	for _, f := range r.undo {
+		f(ctx)
+	}
+	r.undo = nil
 }
 
 // Note keeps a plugin's own state for the next round.

@@ -5,10 +5,13 @@ package kinds
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/keelson/keelson/proto/pipeline/kinds/apiextensions"
+	"github.com/keelson/keelson/proto/pipeline/kinds/batch"
+	"github.com/keelson/keelson/proto/pipeline/kinds/certificates"
 	"github.com/keelson/keelson/proto/pipeline/kinds/core"
 	"github.com/keelson/keelson/proto/pipeline/kinds/core/allocate"
 	"github.com/keelson/keelson/proto/pipeline/kinds/scale"
@@ -23,6 +26,7 @@ type Config struct {
 	ClusterIPRange netip.Prefix
 	NodePortRange  [2]int
 	Logger         *zap.Logger
+	Clock          func() time.Time
 }
 
 // Set is the logic of all kinds.
@@ -45,9 +49,15 @@ func New(cfg Config) *Set {
 	services := core.NewServices(cfg.Access, claims)
 	return &Set{
 		Hooks: map[[2]string]strategy.Hooks{
-			{"", "pods"}:       core.Pods(),
-			{"", "namespaces"}: core.Namespaces(),
-			{"", "services"}:   services.Hooks(),
+			{"", "pods"}:                   core.Pods(),
+			{"", "namespaces"}:             core.Namespaces(),
+			{"", "services"}:               services.Hooks(),
+			{"", "replicationcontrollers"}: {Orphans: true},
+			{"", "persistentvolumeclaims"}: core.Claims(),
+			{"", "persistentvolumes"}:      core.Volumes(),
+			{"", "resourcequotas"}:         core.Quotas(cfg.Access, cfg.Clock),
+			{"batch", "jobs"}:              batch.Jobs(),
+			{"certificates.k8s.io", "certificatesigningrequests"}: certificates.Requests(cfg.Clock),
 			{"apiextensions.k8s.io", "customresourcedefinitions"}: apiextensions.Definitions(),
 		},
 		Handlers: append(core.Handlers(), scale.Handlers()...),

@@ -5,12 +5,17 @@ import "github.com/keelson/keelson/proto/pipeline/admission"
 import "github.com/keelson/keelson/proto/pipeline/strategy"
 
 // Default returns the plugins in the order in which they run.
-func Default(access strategy.Access) []admission.Plugin {
+func Default(access strategy.Access, may MaySign) []admission.Plugin {
 	return []admission.Plugin{
 		&NamespaceLifecycle{Access: access},
+		&LimitRanger{Access: access},
 		&ServiceAccount{Access: access},
 		&Priority{Access: access},
 		DefaultTolerationSeconds{},
 		TaintNodesByCondition{},
+		&DefaultStorageClass{Access: access},
+		&Signers{May: may},
+		CertificateSubjectRestriction{},
+		&ResourceQuota{Access: access},
 	}
 }
