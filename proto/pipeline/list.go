@@ -72,7 +72,9 @@ func (s *Server) page(ctx context.Context, res *resource, req *resourcev1.ListRe
 		}
 		return snap, from, storeError(err)
 	}
-	if match == "Exact" {
+	// A page of a list of a revision that a client of old names without a match.
+	legacy := match == "" && req.GetLimit() > 0 && rv != "" && rv != "0"
+	if match == "Exact" || legacy {
 		revision, err := parseVersion(rv)
 		if err != nil {
 			return nil, watchcache.Position{}, err
@@ -129,7 +131,7 @@ func (res *resource) list(ctx context.Context, f *filter, snap *watchcache.Snaps
 		out.Items = make([]*Item, 0, snap.Len())
 	}
 	var rest int64
-	snap.Walk(f.namespace, from, func(it *item.Item) bool {
+	snap.WalkMarked(f.namespace, from, f.marks(), func(it *item.Item) bool {
 		if limit > 0 && int64(len(out.Items)) == limit {
 			rest++
 			// How many more there are is only known without selectors; with them it is enough that there may be more.
