@@ -24,6 +24,9 @@ type EncodeOptions struct {
 	APIVersion, Kind string
 	// OmitManagedFields leaves out metadata.managedFields.
 	OmitManagedFields bool
+	// Checked says that an encoding of the same object has found the raw JSON in it well-formed: fieldsV1 and the like are
+	// then copied as they are.
+	Checked bool
 	// MaxBytes is the most bytes of JSON that one call may append; more is an error. Zero is 512 MiB.
 	MaxBytes int
 }
@@ -41,6 +44,7 @@ type encoder struct {
 	joined  []byte     // pieces of a root field that came apart
 	limit   int        // len(dst) may not exceed it
 	omit    bool       // managed fields
+	checked bool       // raw JSON is known to be well-formed
 	careful bool       // messages are normalised first
 	budget  int        // bytes that normalising may still copy: nesting could multiply them
 }
@@ -55,7 +59,7 @@ func (t *Type) AppendJSON(dst, wire []byte, o EncodeOptions) ([]byte, error) {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = defaultMaxBytes
 	}
-	*e = encoder{limit: len(dst) + o.MaxBytes, omit: o.OmitManagedFields, entries: e.entries[:0], joined: e.joined[:0], budget: 1<<20 + 16*len(wire)}
+	*e = encoder{limit: len(dst) + o.MaxBytes, omit: o.OmitManagedFields, checked: o.Checked, entries: e.entries[:0], joined: e.joined[:0], budget: 1<<20 + 16*len(wire)}
 	out, err := e.root(dst, t, wire, o)
 	if err == errRepeated {
 		e.careful, e.entries = true, e.entries[:0]

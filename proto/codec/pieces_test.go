@@ -3,6 +3,7 @@ package codec_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -81,4 +82,18 @@ func mustMarshal(t *testing.T, m proto.Message) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func TestCheckedRawJSONIsCopied(t *testing.T) {
+	wire, err := proto.Marshal(&metav1.ManagedFieldsEntry{FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:a":{}`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	typ := codec.For((*metav1.ManagedFieldsEntry)(nil).ProtoReflect().Descriptor())
+	if _, err := typ.AppendJSON(nil, wire, codec.EncodeOptions{}); err == nil {
+		t.Error("broken JSON is encoded")
+	}
+	if b, err := typ.AppendJSON(nil, wire, codec.EncodeOptions{Checked: true}); err != nil || !strings.Contains(string(b), `{"f:a":{}`) {
+		t.Errorf("%s, %v", b, err)
+	}
 }

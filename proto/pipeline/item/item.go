@@ -35,6 +35,8 @@ type Item struct {
 	computed      atomic.Pointer[map[string]string]
 	json          atomic.Pointer[weak.Pointer[[]byte]]
 	views         atomic.Pointer[view]
+	// checked is set once the whole object has been encoded as JSON: the raw JSON in it need not be looked at again.
+	checked atomic.Bool
 	// Stale tells that the store has the object in another form than it would be written in now: a write that changes
 	// nothing still has something to do.
 	Stale bool
@@ -140,7 +142,12 @@ func (i *Item) AppendTrimmedJSON(dst []byte) ([]byte, error) {
 }
 
 func (i *Item) appendJSON(dst, wire []byte) ([]byte, error) {
-	return codec.For(i.Kind.Descriptor).AppendJSON(dst, wire, codec.EncodeOptions{APIVersion: i.Kind.APIVersion(), Kind: i.Kind.Kind})
+	checked := i.checked.Load()
+	out, err := codec.For(i.Kind.Descriptor).AppendJSON(dst, wire, codec.EncodeOptions{APIVersion: i.Kind.APIVersion(), Kind: i.Kind.Kind, Checked: checked})
+	if err == nil && !checked && len(wire) == len(i.Wire) {
+		i.checked.Store(true)
+	}
+	return out, err
 }
 
 // Decode returns the object as a message that the caller owns.
