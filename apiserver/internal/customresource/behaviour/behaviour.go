@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
@@ -28,42 +29,96 @@ type version struct {
 	apply     typed.ParseableType
 }
 
-// Kinds returns the kinds of a definition under the names that it has been granted. terminating tells that it is about to
-// go.
-func Kinds(crd *apiextensionsv1.CustomResourceDefinition, names *apiextensionsv1.CustomResourceDefinitionNames, terminating bool, caller convert.Caller) []*schema.Kind {
+// Definition is what was made of a CustomResourceDefinition.
+type Definition struct {
+	// Kinds are its versions, served or not.
+	Kinds []*schema.Kind
+
+	crd         *apiextensionsv1.CustomResourceDefinition
+	names       *apiextensionsv1.CustomResourceDefinitionNames
+	terminating bool
+	converter   schema.Converter
+	versions    map[string]*made
+}
+
+// made is a version as it was made, with what it was made of.
+type made struct {
+	source    *apiextensionsv1.CustomResourceDefinitionVersion
+	scale     *schema.Scale
+	behaviour *version
+}
+
+// Make makes the kinds of a definition under the names that it has been granted. terminating tells that it is about to go.
+// What has not changed since old, which may be nil, is the same as there: schemas take their time to compile, and a kind
+// that changes ends its watches.
+func Make(old *Definition, crd *apiextensionsv1.CustomResourceDefinition, names *apiextensionsv1.CustomResourceDefinitionNames, terminating bool, caller convert.Caller) *Definition {
+	if old != nil && old.terminating == terminating && proto.Equal(old.names, names) && proto.Equal(old.crd.GetSpec(), crd.GetSpec()) {
+		return old
+	}
+	d := &Definition{crd: crd, names: names, terminating: terminating, versions: map[string]*made{}}
 	spec := crd.GetSpec()
+	if old != nil && proto.Equal(old.crd.GetSpec().GetConversion(), spec.GetConversion()) {
+		d.converter = old.converter
+	} else if w := convert.New(spec.GetConversion(), caller); w != nil {
+		d.converter = w
+	}
 	storage := ""
 	for _, v := range spec.GetVersions() {
 		if v.GetStorage() {
 			storage = spec.GetGroup() + "/" + v.GetName()
 		}
 	}
-	var converter schema.Converter
-	if w := convert.New(spec.GetConversion(), caller); w != nil {
-		converter = w
-	}
-	out := make([]*schema.Kind, 0, len(spec.GetVersions()))
 	for _, v := range spec.GetVersions() {
+		var before *made
+		if old != nil {
+			before = old.versions[v.GetName()]
+		}
+		m := makeVersion(before, v)
+		d.versions[v.GetName()] = m
 		k := schema.Kind{
 			Group: spec.GetGroup(), Version: v.GetName(), Kind: names.GetKind(), ListKind: names.GetListKind(), Plural: names.GetPlural(),
 			Singular: names.GetSingular(), ShortNames: names.GetShortNames(), Categories: names.GetCategories(),
 			Namespaced: spec.GetScope() == "Namespaced", Served: v.GetServed(), StorageVersion: storage,
-			StoragePath: spec.GetGroup() + "/" + names.GetPlural(), Converter: converter, Terminating: terminating,
-			Deprecation: deprecation(spec, names, v),
+			StoragePath: spec.GetGroup() + "/" + names.GetPlural(), Converter: d.converter, Terminating: terminating,
+			Deprecation: deprecation(spec, names, v), Scale: m.scale, Columns: m.behaviour.columns.Definitions(), Custom: m.behaviour,
 		}
 		subresources(&k, v.GetSubresources())
-		b := &version{props: v.GetSchema().GetOpenAPIV3Schema(), columns: columns.New(v.GetAdditionalPrinterColumns())}
-		b.root = structural.New(b.props)
-		set, _ := rules.Compile(b.root, field.NewPath("spec")) // what does not compile was refused with the definition
-		b.validator = validate.New(b.root, set, k.Scale)
-		b.apply = b.root.ApplyType()
-		k.Columns, k.Custom = b.columns.Definitions(), b
 		for _, f := range v.GetSelectableFields() {
 			k.SelectableFields = append(k.SelectableFields, strings.TrimPrefix(f.GetJsonPath(), "."))
 		}
-		out = append(out, schema.NewCustom(k))
+		d.Kinds = append(d.Kinds, schema.NewCustom(k))
 	}
-	return out
+	serveOne(d.Kinds, terminating)
+	return d
+}
+
+// serveOne serves a kind that is about to go in one version at least: its objects could not be deleted otherwise.
+func serveOne(kinds []*schema.Kind, terminating bool) {
+	for _, k := range kinds {
+		if k.Served {
+			return
+		}
+	}
+	if terminating && len(kinds) > 0 {
+		kinds[0].Served = true
+	}
+}
+
+func makeVersion(old *made, v *apiextensionsv1.CustomResourceDefinitionVersion) *made {
+	if old != nil && proto.Equal(old.source, v) {
+		return old
+	}
+	m := &made{source: v}
+	if s := v.GetSubresources().GetScale(); s != nil {
+		m.scale = &schema.Scale{Spec: split(s.GetSpecReplicasPath()), Status: split(s.GetStatusReplicasPath()), Selector: split(s.GetLabelSelectorPath())}
+	}
+	b := &version{props: v.GetSchema().GetOpenAPIV3Schema(), columns: columns.New(v.GetAdditionalPrinterColumns())}
+	b.root = structural.New(b.props)
+	set, _ := rules.Compile(b.root, field.NewPath("spec")) // what does not compile was refused with the definition
+	b.validator = validate.New(b.root, set, m.scale)
+	b.apply = b.root.ApplyType()
+	m.behaviour = b
+	return m
 }
 
 func deprecation(spec *apiextensionsv1.CustomResourceDefinitionSpec, names *apiextensionsv1.CustomResourceDefinitionNames, v *apiextensionsv1.CustomResourceDefinitionVersion) string {
@@ -99,9 +154,8 @@ func subresources(k *schema.Kind, s *apiextensionsv1.CustomResourceSubresources)
 	if s.GetStatus() != nil {
 		k.Subresources = append(k.Subresources, schema.Subresource{Name: "status", Group: k.Group, Version: k.Version, Kind: k.Kind, Verbs: statusVerbs})
 	}
-	if scale := s.GetScale(); scale != nil {
+	if s.GetScale() != nil {
 		k.Subresources = append(k.Subresources, schema.Subresource{Name: "scale", Group: "autoscaling", Version: "v1", Kind: "Scale", Verbs: statusVerbs})
-		k.Scale = &schema.Scale{Spec: split(scale.GetSpecReplicasPath()), Status: split(scale.GetStatusReplicasPath()), Selector: split(scale.GetLabelSelectorPath())}
 	}
 }
 
