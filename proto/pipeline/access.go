@@ -52,7 +52,7 @@ func (a access) Read(ctx context.Context, group, resource, namespace, name strin
 	}
 	it, ok := r.res.objects.Get(namespace, name)
 	if !ok {
-		return nil, r.notFound()
+		return nil, r.absent()
 	}
 	return it, nil
 }
@@ -78,7 +78,7 @@ func (a access) Await(ctx context.Context, group, resource, namespace, name stri
 		return nil, err
 	}
 	w, err := r.res.objects.Watch(watchcache.Options{
-		Namespace: namespace, Initial: true, Field: "metadata.name", Value: name,
+		Namespace: namespace, Initial: true, Lenient: true, Field: "metadata.name", Value: name,
 		Match: func(it *item.Item) bool { return it.Name == name },
 	})
 	if err != nil {

@@ -49,6 +49,12 @@ func (r *request) delete(ctx context.Context, o *metav1.DeleteOptions) (*Result,
 		return nil, err
 	}
 	r.dryRun, r.deleteOptions = len(o.GetDryRun()) > 0, o
+	if o.GetIgnoreStoreReadErrorWithClusterBreakingPotential() {
+		if err := checkUnsafe(o); err != nil {
+			return nil, err
+		}
+		return r.deleteUnreadable(ctx)
+	}
 	cur, fresh, err := r.current(ctx)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ func (s *Server) Get(ctx context.Context, req *resourcev1.GetRequest) (*Item, er
 	}
 	it, ok := r.res.objects.Get(r.namespace, r.name)
 	if !ok {
-		return nil, r.notFound()
+		return nil, r.absent()
 	}
 	return r.res.view(ctx, it)
 }

@@ -121,6 +121,9 @@ func checkMatch(rv, match, continued string) error {
 // list walks a snapshot.
 func (res *resource) list(ctx context.Context, f *filter, snap *watchcache.Snapshot, from watchcache.Position, limit int64) (*List, error) {
 	out := &List{Kind: res.kind, Revision: snap.Revision}
+	if err := res.readable(ctx, f, snap); err != nil {
+		return nil, err
+	}
 	if name, ok := f.fields.Exact("metadata.name"); ok && (f.namespace != "" || !res.kind.Namespaced) {
 		if it, ok := snap.Get(f.namespace, name); ok && f.matches(it) && from == (watchcache.Position{}) {
 			out.Items = append(out.Items, it)

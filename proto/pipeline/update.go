@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
@@ -434,7 +433,7 @@ func (r *request) held(obj Object) bool {
 func (res *resource) item(kv store.KV, namespace, name string) (*Item, error) {
 	it, err := res.objects.Decode(kv, namespace, name)
 	if err != nil {
-		return nil, apierrors.NewInternal(fmt.Errorf("stored object cannot be read: %w", err))
+		return nil, apierrors.NewInternal(corrupt(kv.Key, err))
 	}
 	return it, nil
 }

@@ -47,13 +47,14 @@ func (s *Server) Watch(ctx context.Context, req *resourcev1.WatchOpen) (*Watch, 
 	if o.After, err = parseVersion(rv); err != nil {
 		return nil, err
 	}
+	o.Lenient = lenient(ctx)
 	w, err := res.objects.Watch(o)
 	if errors.Is(err, watchcache.ErrTooOld) {
 		return nil, apierrors.NewTooOldResourceVersion(o.After, res.objects.Oldest())
 	} else if errors.Is(err, watchcache.ErrEnded) {
 		return nil, apierrors.NewUnknownResource(res.kind.Group, res.kind.Plural)
 	} else if err != nil {
-		return nil, watchError(err)
+		return nil, res.readError(watchError(err))
 	}
 	out := &Watch{s: s, res: res, w: w, name: req.GetAcknowledger()}
 	if t := req.GetTimeoutSeconds(); t > 0 {
@@ -82,6 +83,8 @@ func checkWatchMatch(req *resourcev1.WatchOpen) error {
 
 func watchError(err error) error {
 	switch {
+	case errors.As(err, new(*watchcache.UnreadableError)):
+		return err
 	case errors.Is(err, watchcache.ErrTooSlow):
 		return apierrors.NewResourceExpired("the watch was cut off because its events were not read in time; list again")
 	case errors.Is(err, watchcache.ErrClosed):

@@ -35,6 +35,8 @@ type KV struct {
 	Value []byte
 	// Revision is that of the last write to the key.
 	Revision int64
+	// Err says why there is no Value although the key has one: it cannot be decrypted. It concerns this key only.
+	Err error
 }
 
 // Range asks for keys in order.

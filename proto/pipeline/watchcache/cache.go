@@ -161,8 +161,8 @@ func (c *Cache) load(ctx context.Context, revision int64) (int64, error) {
 			}
 			it, err := col.decode(kv, ns, name)
 			if err != nil {
-				// One object that cannot be read must not keep the others from being served.
-				c.cfg.Logger.Error("object in the store cannot be read; it is left out", zap.String("key", kv.Key), zap.Error(err))
+				// It must not keep other kinds, and reads of other objects, from being served.
+				l.unreadable = append(l.unreadable, col.cannotRead(kv, ns, name, err))
 				continue
 			}
 			l.items = append(l.items, it)

@@ -4,8 +4,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"go.uber.org/zap"
-
 	"github.com/keelson/keelson/proto/pipeline/item"
 	"github.com/keelson/keelson/proto/pipeline/store"
 	"github.com/keelson/keelson/proto/schema"
@@ -20,6 +18,8 @@ type Collection struct {
 
 	mu   sync.RWMutex
 	tree *tree
+	// unreadable are the objects that the tree lacks because their values cannot be read.
+	unreadable unreadables
 	// revision is that of the kind's last change.
 	revision int64
 	// snapshot is the last one taken, until the tree changes.
@@ -36,7 +36,10 @@ type Collection struct {
 }
 
 // loading gathers a collection's initial state.
-type loading struct{ items []*item.Item }
+type loading struct {
+	items      []*item.Item
+	unreadable []*Unreadable
+}
 
 func newCollection(c *Cache, k *schema.Kind) *Collection {
 	col := &Collection{cache: c, tree: newTree(), recent: ring{limit: c.cfg.History}, watchers: newRegistry()}
@@ -55,13 +58,15 @@ func (c *Collection) Decode(kv store.KV, namespace, name string) (*item.Item, er
 // replace sets the whole state, at a revision. Watchers cannot bridge that.
 func (c *Collection) replace(l *loading, revision int64) {
 	t := newTree()
+	var bad unreadables
 	if l != nil {
 		for _, it := range l.items {
-			t.ReplaceOrInsert(it)
+			t.put(it)
 		}
+		bad = newUnreadables(l.unreadable)
 	}
 	c.mu.Lock()
-	c.tree, c.revision, c.snapshot, c.base = t, revision, nil, revision
+	c.tree, c.unreadable, c.revision, c.snapshot, c.base = t, bad, revision, nil, revision
 	c.kept.clear()
 	c.recent.reset(revision)
 	c.mu.Unlock()
@@ -70,47 +75,63 @@ func (c *Collection) replace(l *loading, revision int64) {
 
 // apply adds changes in order.
 func (c *Collection) apply(changes []pending) {
-	items := c.parse(changes)
+	states := c.parse(changes)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.filling != nil {
 		*c.filling = append(*c.filling, changes...)
 	}
-	c.applyLocked(changes, items)
+	c.applyLocked(changes, states)
+}
+
+// parsed is the new state of a changed object: neither field is set where it is deleted.
+type parsed struct {
+	item *item.Item
+	bad  *Unreadable
 }
 
 // parse reads the new states of changes: not under the lock.
-func (c *Collection) parse(changes []pending) []*item.Item {
-	items := make([]*item.Item, len(changes))
+func (c *Collection) parse(changes []pending) []parsed {
+	states := make([]parsed, len(changes))
 	for i := range changes {
 		if changes[i].e.Type != store.Put {
 			continue
 		}
 		it, err := c.decode(changes[i].e.KV, changes[i].namespace, changes[i].name)
 		if err != nil {
-			c.cache.cfg.Logger.Error("object in the store cannot be read; it is left out", zap.String("key", changes[i].e.KV.Key), zap.Error(err))
+			states[i].bad = c.cannotRead(changes[i].e.KV, changes[i].namespace, changes[i].name, err)
+			continue
 		}
-		items[i] = it
+		states[i].item = it
 	}
-	return items
+	return states
 }
 
-func (c *Collection) applyLocked(changes []pending, items []*item.Item) {
+func (c *Collection) applyLocked(changes []pending, states []parsed) {
 	for i := range changes {
 		if changes[i].e.KV.Revision <= c.base {
 			continue
 		}
+		at := Position{changes[i].namespace, changes[i].name}
+		if c.unreadable[at] != nil {
+			c.unreadable, c.revision = c.unreadable.without(at), changes[i].e.KV.Revision
+		}
+		now := states[i].item
 		var old *item.Item
-		if items[i] != nil {
-			old, _ = c.tree.ReplaceOrInsert(items[i])
+		if now != nil {
+			old = c.tree.put(now)
 		} else {
-			old, _ = c.tree.Delete(&item.Item{Namespace: changes[i].namespace, Name: changes[i].name})
+			old = c.tree.remove(at.Namespace, at.Name)
+			if states[i].bad != nil {
+				c.hide(states[i].bad, changes[i].e.KV.Revision)
+				continue
+			}
 			if old == nil {
 				continue
 			}
 		}
 		c.revision = changes[i].e.KV.Revision
-		ch := &change{item: items[i], old: old, revision: c.revision}
+		ch := &change{item: now, old: old, revision: c.revision}
 		c.recent.add(ch)
 		c.watchers.publish(ch)
 	}
@@ -123,17 +144,16 @@ func (c *Collection) at() int64 { return max(c.revision, c.cache.progress.load()
 
 // Get returns an object as the cache has it now.
 func (c *Collection) Get(namespace, name string) (*item.Item, bool) {
-	key := item.Item{Namespace: namespace, Name: name}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.tree.Get(&key)
+	return c.tree.get(namespace, name)
 }
 
 // Len is how many objects there are.
 func (c *Collection) Len() int {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.tree.Len()
+	return c.tree.len()
 }
 
 // Snapshot returns the state as the cache has it now.
@@ -147,10 +167,10 @@ func (c *Collection) snapshotLocked() *Snapshot {
 	rev := c.at()
 	switch {
 	case c.snapshot == nil:
-		c.snapshot = &Snapshot{Revision: rev, tree: c.tree.Clone()}
+		c.snapshot = &Snapshot{Revision: rev, tree: c.tree.clone(), unreadable: c.unreadable}
 	case c.snapshot.Revision != rev:
 		// Other kinds have changed: the same tree at a later revision.
-		c.snapshot = &Snapshot{Revision: rev, tree: c.snapshot.tree}
+		c.snapshot = &Snapshot{Revision: rev, tree: c.snapshot.tree, unreadable: c.snapshot.unreadable}
 	}
 	return c.snapshot
 }

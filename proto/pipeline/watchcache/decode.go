@@ -19,7 +19,12 @@ func (c *Collection) decode(kv store.KV, namespace, name string) (*item.Item, er
 
 // decode reads a value in either of the forms that Kubernetes writes: protobuf in an envelope, or plain JSON.
 func decode(v *Versions, kv store.KV, namespace, name string) (*item.Item, error) {
-	if !envelope.Has(kv.Value) {
+	switch {
+	case kv.Err != nil:
+		return nil, kv.Err
+	case bytes.HasPrefix(kv.Value, encrypted):
+		return nil, fmt.Errorf("no matching prefix found: it is encrypted by a provider that this server does not have (%s)", provider(kv.Value))
+	case !envelope.Has(kv.Value):
 		return decodeJSON(v, kv, namespace, name)
 	}
 	o, err := envelope.Parse(kv.Value)
@@ -67,6 +72,14 @@ func decodeJSON(v *Versions, kv store.KV, namespace, name string) (*item.Item, e
 		it.Stale = changed || k != v.Storage
 	}
 	return it, err
+}
+
+// encrypted starts every value that one of Kubernetes' providers has encrypted: "k8s:enc:<provider>:<version>:<key>:".
+var encrypted = []byte("k8s:enc:")
+
+func provider(value []byte) string {
+	parts := bytes.SplitN(value, []byte(":"), 6)
+	return string(bytes.Join(parts[:min(len(parts), 5)], []byte(":")))
 }
 
 // text returns a string member of a JSON object.

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"go.uber.org/zap"
-
 	"github.com/keelson/keelson/proto/pipeline/store"
 	"github.com/keelson/keelson/proto/schema"
 )
@@ -95,11 +93,11 @@ func (c *Collection) Reload(ctx context.Context, v Versions) error {
 	}
 	t := newTree()
 	for _, it := range l.items {
-		t.ReplaceOrInsert(it)
+		t.put(it)
 	}
 	c.mu.Lock()
 	c.kinds.Store(&v)
-	c.tree, c.revision, c.snapshot, c.base = t, revision, nil, revision
+	c.tree, c.unreadable, c.revision, c.snapshot, c.base = t, newUnreadables(l.unreadable), revision, nil, revision
 	c.kept.clear()
 	c.recent.reset(revision)
 	ended := c.watchers.all()
@@ -130,7 +128,7 @@ func (c *Collection) read(ctx context.Context, v *Versions) (l loading, revision
 			}
 			it, err := decode(v, kv, ns, name)
 			if err != nil {
-				c.cache.cfg.Logger.Error("object in the store cannot be read; it is left out", zap.String("key", kv.Key), zap.Error(err))
+				l.unreadable = append(l.unreadable, c.cannotRead(kv, ns, name, err))
 				continue
 			}
 			l.items = append(l.items, it)

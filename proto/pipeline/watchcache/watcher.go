@@ -47,8 +47,18 @@ type Options struct {
 	InitialEnd bool
 	// After starts with the changes after a revision.
 	After int64
+	// Lenient leaves out of the initial state what cannot be read; others are refused where it concerns them.
+	Lenient bool
 	// Bookmarks asks for a bookmark now and then.
 	Bookmarks bool
+}
+
+// name is the only object name that the watcher can see; empty is any.
+func (o *Options) name() string {
+	if o.Field == "metadata.name" {
+		return o.Value
+	}
+	return ""
 }
 
 // Watcher receives a kind's changes in order. Methods may be called concurrently, Next from one goroutine at a time.
@@ -83,6 +93,9 @@ func (c *Collection) Watch(o Options) (*Watcher, error) {
 	}
 	if o.Initial {
 		w.snapshot = c.snapshotLocked()
+		if err := w.snapshot.Check(o.Namespace, o.name()); err != nil && !o.Lenient {
+			return nil, err
+		}
 	} else if !c.recent.after(o.After, w.offer) {
 		return nil, ErrTooOld
 	}
@@ -125,6 +138,16 @@ func (w *Watcher) push(e Event) {
 		w.c.cutOff.Add(1)
 	} else {
 		w.queue = append(w.queue, e)
+	}
+	w.wake()
+}
+
+// cut ends the watcher where the collection's lock is held.
+func (w *Watcher) cut(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err, w.queue = err, nil
 	}
 	w.wake()
 }

@@ -81,33 +81,35 @@ func (s *Store) seal(key string, value []byte) ([]byte, error) {
 	return aead.Seal(out, nonce, value, []byte(key)), nil
 }
 
-func (s *Store) open(kv *store.KV) error {
+// open decrypts a value. One that cannot be decrypted is an error of its own key, never of those read with it.
+func (s *Store) open(kv *store.KV) {
 	rest, ok := bytes.CutPrefix(kv.Value, []byte(prefix))
 	if !ok {
-		return nil
+		return
 	}
-	name, rest, ok := bytes.Cut(rest, []byte(":"))
+	kv.Value, kv.Err = s.decrypt(kv.Key, rest)
+}
+
+func (s *Store) decrypt(key string, sealed []byte) ([]byte, error) {
+	name, rest, ok := bytes.Cut(sealed, []byte(":"))
 	aead := s.ciphers[string(name)]
 	if !ok || aead == nil {
-		return fmt.Errorf("encrypt: %s is encrypted with key %q, which is not known", kv.Key, name)
+		return nil, fmt.Errorf("encrypt: %s is encrypted with key %q, which is not known", key, name)
 	}
 	if len(rest) < aead.NonceSize() {
-		return fmt.Errorf("encrypt: %s is cut short", kv.Key)
+		return nil, fmt.Errorf("encrypt: %s is cut short", key)
 	}
-	plain, err := aead.Open(nil, rest[:aead.NonceSize()], rest[aead.NonceSize():], []byte(kv.Key))
+	plain, err := aead.Open(nil, rest[:aead.NonceSize()], rest[aead.NonceSize():], []byte(key))
 	if err != nil {
-		return fmt.Errorf("encrypt: %s cannot be decrypted: %w", kv.Key, err)
+		return nil, fmt.Errorf("encrypt: %s cannot be decrypted: %w", key, err)
 	}
-	kv.Value = plain
-	return nil
+	return plain, nil
 }
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string) (store.KV, error) {
 	kv, err := s.Store.Get(ctx, key)
-	if err == nil {
-		err = s.open(&kv)
-	}
+	s.open(&kv)
 	return kv, err
 }
 
@@ -115,9 +117,7 @@ func (s *Store) Get(ctx context.Context, key string) (store.KV, error) {
 func (s *Store) List(ctx context.Context, r store.Range) (store.RangeResult, error) {
 	res, err := s.Store.List(ctx, r)
 	for i := range res.KVs {
-		if err == nil {
-			err = s.open(&res.KVs[i])
-		}
+		s.open(&res.KVs[i])
 	}
 	return res, err
 }
@@ -138,21 +138,15 @@ func (s *Store) Update(ctx context.Context, key string, value []byte, expected i
 		return 0, store.KV{}, err
 	}
 	rev, cur, err := s.Store.Update(ctx, key, sealed, expected, ttl)
-	return rev, cur, s.opened(&cur, err)
+	s.open(&cur)
+	return rev, cur, err
 }
 
 // Delete implements store.Store.
 func (s *Store) Delete(ctx context.Context, key string, expected int64) (int64, store.KV, error) {
 	rev, cur, err := s.Store.Delete(ctx, key, expected)
-	return rev, cur, s.opened(&cur, err)
-}
-
-// opened decrypts the current state that came with a conflict.
-func (s *Store) opened(cur *store.KV, err error) error {
-	if openErr := s.open(cur); openErr != nil {
-		return openErr
-	}
-	return err
+	s.open(&cur)
+	return rev, cur, err
 }
 
 // Watch implements store.Store.
@@ -184,9 +178,7 @@ func (w *watcher) Next(ctx context.Context) (store.Batch, error) {
 			// The batch may be shared with other watchers of the inner store.
 			b.Events, copied = append([]store.Event(nil), b.Events...), true
 		}
-		if err := w.s.open(&b.Events[i].KV); err != nil {
-			return b, err
-		}
+		w.s.open(&b.Events[i].KV)
 	}
 	return b, nil
 }

@@ -52,8 +52,13 @@ func TestAtRest(t *testing.T) {
 	if _, err := inner.Create(t.Context(), "/registry/secrets/ns/y", kv.Value, 0); err != nil {
 		t.Fatal(err)
 	}
-	if kv, err := s.Get(t.Context(), "/registry/secrets/ns/y"); err == nil {
-		t.Fatalf("moved value read as %q", kv.Value)
+	if kv, err := s.Get(t.Context(), "/registry/secrets/ns/y"); err != nil || kv.Err == nil || len(kv.Value) > 0 {
+		t.Fatalf("moved value read as %q, %v, %v", kv.Value, kv.Err, err)
+	}
+	// It does not keep the others from being read.
+	list, err := s.List(t.Context(), store.Range{Prefix: "/registry/secrets/"})
+	if err != nil || len(list.KVs) != 2 || string(list.KVs[0].Value) != "password" || list.KVs[1].Err == nil {
+		t.Fatalf("list: %v, %v", list, err)
 	}
 }
 
@@ -66,7 +71,7 @@ func TestKeysChange(t *testing.T) {
 	if kv, err := wrap(t, inner, key("b", 2), key("a", 1)).Get(t.Context(), "/x"); err != nil || string(kv.Value) != "v" {
 		t.Fatalf("%q, %v", kv.Value, err)
 	}
-	if _, err := wrap(t, inner, key("b", 2)).Get(t.Context(), "/x"); err == nil {
+	if kv, err := wrap(t, inner, key("b", 2)).Get(t.Context(), "/x"); err != nil || kv.Err == nil {
 		t.Fatal("read without the key")
 	}
 }
