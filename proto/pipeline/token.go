@@ -35,18 +35,18 @@ func parseToken(s string) (token, error) {
 	var t token
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil {
-		return t, apierrors.NewBadRequest("continue key is not valid: " + err.Error())
+		return t, apierrors.NewBadRequest("invalid continue token: continue key is not valid: " + err.Error())
 	}
 	if err := json.Unmarshal(b, &t); err != nil {
-		return t, apierrors.NewBadRequest("continue key is not valid: " + err.Error())
+		return t, apierrors.NewBadRequest("invalid continue token: continue key is not valid: " + err.Error())
 	}
 	switch {
 	case t.Version != tokenVersion:
-		return t, apierrors.NewBadRequest("continue key is not valid: server does not recognize this encoded version " + `"` + t.Version + `"`)
+		return t, apierrors.NewBadRequest("invalid continue token: continue key is not valid: server does not recognize this encoded version " + `"` + t.Version + `"`)
 	case t.Revision == 0:
-		return t, apierrors.NewBadRequest("continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
+		return t, apierrors.NewBadRequest("invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
 	case t.Start == "":
-		return t, apierrors.NewBadRequest("continue key is not valid: encoded start key empty (version meta.k8s.io/v1)")
+		return t, apierrors.NewBadRequest("invalid continue token: continue key is not valid: encoded start key empty (version meta.k8s.io/v1)")
 	}
 	return t, nil
 }

@@ -208,8 +208,10 @@ func TestDiscovery(t *testing.T) {
 			t.Errorf("%s: %d, no %s", path, w.Code, want)
 		}
 	}
-	// What has no behaviour is not promised.
-	if w := get("/api/v1", "application/json"); strings.Contains(w.Body.String(), `"pods/proxy"`) || strings.Contains(w.Body.String(), `"pods/ephemeralcontainers"`) {
-		t.Error("unsupported subresources are named")
+	body := get("/api/v1", "application/json").Body.String()
+	for _, sub := range []string{"pods/proxy", "pods/ephemeralcontainers", "pods/resize", "services/proxy", "nodes/proxy"} {
+		if !strings.Contains(body, `"`+sub+`"`) {
+			t.Errorf("%s is not named", sub)
+		}
 	}
 }

@@ -68,7 +68,7 @@ func TestFailures(t *testing.T) {
 		{"duplicate YAML key", "POST", "/api/v1/namespaces?fieldValidation=Strict", "application/yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: n1, name: n2}\n", 400, "BadRequest", ""},
 		{"mistyped field", "POST", "/api/v1/namespaces", jsonType, strings.Replace(namespace, "%s", `,"spec":{"finalizers":"x"}`, 1), 400, "BadRequest", ""},
 		{"option values", "POST", "/api/v1/namespaces?dryRun=Some&fieldValidation=Maybe", jsonType, "{}", 422, "Invalid",
-			`CreateOptions.meta.k8s.io "" is invalid: [dryRun: Unsupported value: "Some": supported values: "All", fieldValidation: Unsupported value: "Maybe": supported values: "Ignore", "Warn", "Strict"]`},
+			`CreateOptions.meta.k8s.io "" is invalid: [dryRun: Unsupported value: ["Some"]: supported values: "All", fieldValidation: Unsupported value: "Maybe": supported values: "", "Ignore", "Strict", "Warn"]`},
 		{"apply without manager", "PATCH", "/api/v1/namespaces/default", "application/apply-patch+yaml", "{}", 422, "Invalid",
 			`PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch`},
 		{"force without apply", "PATCH", "/api/v1/namespaces/default?force=true", "application/merge-patch+json", "{}", 422, "Invalid",
@@ -78,7 +78,7 @@ func TestFailures(t *testing.T) {
 		{"version match without version", "GET", "/api/v1/pods?resourceVersionMatch=Exact", "", "", 422, "Invalid",
 			`ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided`},
 		{"bad propagation", "DELETE", "/api/v1/namespaces/default?propagationPolicy=Sideways", "", "", 422, "Invalid",
-			`DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "Sideways": supported values: "Foreground", "Background", "Orphan"`},
+			`DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "Sideways": supported values: "Foreground", "Background", "Orphan", "nil"`},
 		{"not an upgrade", "GET", "/api/v1/namespaces/default/pods/p/exec?command=x&stdout=1", "", "", 404, "NotFound", `pods "p" not found`},
 	}
 	for _, tt := range tests {

@@ -229,7 +229,8 @@ func includeObject(r *http.Request) (respond.Include, error) {
 	case "Object":
 		return respond.IncludeObject, nil
 	default:
-		return "", apierrors.NewBadRequest(fmt.Sprintf("unrecognized includeObject value: %q", v))
+		return "", apierrors.NewBadRequest(fmt.Sprintf(
+			"Unable to convert to Table as requested: includeObject: Invalid value: %q: must be 'Metadata', 'Object', 'None', or empty", v))
 	}
 }
 

@@ -6,7 +6,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/keelson/keelson/apiserver/internal/fairness"
 	"github.com/keelson/keelson/apiserver/internal/rest/media"
@@ -23,6 +27,7 @@ const minWatch = 30 * time.Minute
 // watch answers with events until the client goes, the time is over or the watch fails.
 func (c *call) watch() error {
 	want := c.want(true)
+	want.Stream = true
 	want.Formats = respond.WatchFormats
 	if c.kind.Descriptor == nil {
 		want.Formats = want.Formats[:1]
@@ -38,7 +43,12 @@ func (c *call) watch() error {
 	}
 	if name := c.info.Name; name != "" {
 		// The old path /watch/<plural>/<name>.
-		sel.FieldSelector = "metadata.name=" + name
+		if sel.FieldSelector, err = one(name, sel.FieldSelector); err != nil {
+			return err
+		}
+	}
+	if rv := open.GetResourceVersion(); (rv == "" || rv == "0") && c.r.URL.Query().Has("sendInitialEvents") && !open.GetSendInitialEvents() {
+		open.ResourceVersion = strconv.FormatInt(c.s.cfg.Pipeline.Revision(), 10) // from now on
 	}
 	include := respond.IncludeMetadata
 	if out.Accept.View == media.Table {
@@ -60,7 +70,16 @@ func (c *call) watch() error {
 	if !open.GetSendInitialEvents() {
 		fairness.Initialized(ctx)
 	}
+	if websocket.IsWebSocketUpgrade(c.r) {
+		s, err := openSocket(c.w, c.r, out.Accept.Format == media.Protobuf, cancel)
+		if err != nil {
+			return nil //nolint:nilerr // the upgrade has been answered
+		}
+		defer s.close()
+		out.ResponseWriter = s
+	}
 	events := out.Events(c.kind, include)
+	events.Each = out.ResponseWriter != c.w
 	defer events.Close()
 	for {
 		batch, err := w.Next(ctx)
@@ -77,4 +96,20 @@ func (c *call) watch() error {
 			fairness.Initialized(ctx)
 		}
 	}
+}
+
+// one is the field selector of a watch of one object, which may have one of its own that agrees.
+func one(name, selector string) (string, error) {
+	exact := "metadata.name=" + name
+	switch selector {
+	case "", exact, "metadata.name==" + name:
+		return exact, nil
+	}
+	terms := strings.Split(selector, ",")
+	for _, t := range terms {
+		if key, value, ok := strings.Cut(t, "="); ok && key == "metadata.name" && strings.TrimPrefix(value, "=") != name {
+			return "", apierrors.NewBadRequest("fieldSelector metadata.name doesn't match requested name")
+		}
+	}
+	return exact + "," + selector, nil
 }

@@ -66,6 +66,8 @@ type Accepted struct {
 type Want struct {
 	// Formats are the encodings offered, the first being the default.
 	Formats []Format
+	// Stream tells that a watch is answered. It has no YAML form.
+	Stream bool
 	// Views tells whether tables and metadata are offered for this resource.
 	Views bool
 }
@@ -79,6 +81,17 @@ func Supported(formats []Format) []string {
 	return out
 }
 
+// Supported lists what an endpoint can produce, for a 406.
+func (w Want) Supported() []string {
+	out := Supported(w.Formats)
+	if w.Stream {
+		for i := range out {
+			out[i] += ";stream=watch"
+		}
+	}
+	return out
+}
+
 // Negotiate picks the client's most preferred representation among those offered; ok is false where there is none
 // (406). A missing Accept header takes the default.
 func Negotiate(r *http.Request, want Want) (a Accepted, ok bool) {
@@ -88,7 +101,7 @@ func Negotiate(r *http.Request, want Want) (a Accepted, ok bool) {
 	}
 	for _, c := range parseAccept(header) {
 		format, ok := c.format(want.Formats)
-		if !ok {
+		if stream := c.params["stream"]; !ok || stream != "" && (stream != "watch" || format == YAML) {
 			continue
 		}
 		a := Accepted{Format: format, Params: c.params}
@@ -204,9 +217,9 @@ func OfBody(contentType string) (f Format, ok bool) {
 
 // Pretty tells whether JSON is indented: the client asks, or it is a person with a browser or curl.
 func Pretty(r *http.Request) bool {
-	if q := r.URL.Query(); q.Has("pretty") {
-		v := q.Get("pretty")
-		return v != "false" && v != "0"
+	if v := r.URL.Query().Get("pretty"); v != "" {
+		pretty, err := strconv.ParseBool(v)
+		return err == nil && pretty
 	}
 	agent := r.UserAgent()
 	return strings.HasPrefix(agent, "curl") || strings.HasPrefix(agent, "Wget") || strings.HasPrefix(agent, "Mozilla/5.0")

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -26,6 +27,10 @@ type problems []*metav1.StatusCause
 
 func (p *problems) add(reason, field, message string) {
 	*p = append(*p, &metav1.StatusCause{Reason: reason, Field: field, Message: message})
+}
+
+func (p *problems) forbidden(field, message string) {
+	p.add(apierrors.CauseFieldForbidden, field, "Forbidden: "+message)
 }
 
 func (p *problems) unsupported(field, value string, supported ...string) {
@@ -57,25 +62,36 @@ func Write(r *http.Request, kind string) (*resourcev1.WriteOptions, error) {
 		o.FieldValidation = "Warn"
 	case "Ignore", "Warn", "Strict":
 	default:
-		bad.unsupported("fieldValidation", o.FieldValidation, "Ignore", "Warn", "Strict")
+		bad.unsupported("fieldValidation", o.FieldValidation, "", "Ignore", "Strict", "Warn")
 	}
 	switch {
 	case len(o.FieldManager) > maxManager:
 		bad.add(apierrors.CauseFieldInvalid, "fieldManager", fmt.Sprintf("Too long: may not be more than %d bytes", maxManager))
-	case strings.ContainsFunc(o.FieldManager, func(c rune) bool { return !unicode.IsPrint(c) }):
-		bad.add(apierrors.CauseFieldInvalid, "fieldManager", fmt.Sprintf("Invalid value: %q: should only contain printable characters", o.FieldManager))
+	default:
+		for i, c := range o.FieldManager {
+			if !unicode.IsPrint(c) {
+				bad.add(apierrors.CauseFieldInvalid, "fieldManager", fmt.Sprintf("Invalid value: %q: invalid character %#U (at position %d)", o.FieldManager, c, i))
+			}
+		}
 	}
 	return o, bad.err(kind)
 }
 
 // dryRun reads the list of stages that are to be left out; only all of them is known.
 func dryRun(values []string, bad *problems) bool {
-	for _, v := range values {
-		if v != "All" {
-			bad.unsupported("dryRun", v, "All")
-		}
+	if slices.ContainsFunc(values, func(v string) bool { return v != "All" }) {
+		bad.add(apierrors.CauseFieldNotSupported, "dryRun", fmt.Sprintf("Unsupported value: %s: supported values: \"All\"", list(values)))
 	}
 	return len(values) > 0
+}
+
+// list writes a list of strings as errors show it.
+func list(values []string) string {
+	b, err := json.Marshal(values)
+	if err != nil {
+		return fmt.Sprint(values)
+	}
+	return string(b)
 }
 
 // Manager is the field manager of a request that names none: the program in its User-Agent.
@@ -118,23 +134,26 @@ func List(r *http.Request, sel *resourcev1.Selection) (*resourcev1.ListRequest, 
 	o := &resourcev1.ListRequest{Selection: sel, ResourceVersion: q.Get("resourceVersion"),
 		ResourceVersionMatch: q.Get("resourceVersionMatch"), ContinueToken: q.Get("continue")}
 	var err error
-	if o.Limit, err = integer(q, "limit"); err != nil {
+	if o.Limit, _, err = numbers(q); err != nil {
 		return nil, err
 	}
 	var bad problems
-	if q.Has("sendInitialEvents") {
-		bad.add(apierrors.CauseFieldForbidden, "sendInitialEvents", "Forbidden: sendInitialEvents is forbidden for list")
+	if match := o.ResourceVersionMatch; match != "" {
+		if o.ResourceVersion == "" {
+			bad.forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")
+		}
+		if o.ContinueToken != "" {
+			bad.forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided")
+		}
+		if match != "Exact" && match != "NotOlderThan" {
+			bad.unsupported("resourceVersionMatch", match, "Exact", "NotOlderThan", "")
+		}
+		if match == "Exact" && o.ResourceVersion == "0" {
+			bad.forbidden("resourceVersionMatch", `resourceVersionMatch "exact" is forbidden for resourceVersion "0"`)
+		}
 	}
-	switch match := o.ResourceVersionMatch; {
-	case match == "":
-	case o.ContinueToken != "":
-		bad.add(apierrors.CauseFieldForbidden, "resourceVersionMatch", "Forbidden: resourceVersionMatch is forbidden when continue is provided")
-	case o.ResourceVersion == "":
-		bad.add(apierrors.CauseFieldForbidden, "resourceVersionMatch", "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided")
-	case match != "Exact" && match != "NotOlderThan":
-		bad.unsupported("resourceVersionMatch", match, "Exact", "NotOlderThan")
-	case match == "Exact" && o.ResourceVersion == "0":
-		bad.add(apierrors.CauseFieldForbidden, "resourceVersionMatch", `Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"`)
+	if q.Has("sendInitialEvents") {
+		bad.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")
 	}
 	return o, bad.err("ListOptions")
 }
@@ -148,24 +167,38 @@ func Watch(r *http.Request, sel *resourcev1.Selection) (*resourcev1.WatchOpen, e
 		AllowBookmarks:       boolean(q.Get("allowWatchBookmarks"), q.Has("allowWatchBookmarks")),
 		SendInitialEvents:    boolean(q.Get("sendInitialEvents"), q.Has("sendInitialEvents"))}
 	var err error
-	if o.TimeoutSeconds, err = integer(q, "timeoutSeconds"); err != nil {
+	if _, o.TimeoutSeconds, err = numbers(q); err != nil {
 		return nil, err
 	}
 	var bad problems
-	switch match := o.ResourceVersionMatch; {
-	case !q.Has("sendInitialEvents"):
-		if match != "" {
-			bad.add(apierrors.CauseFieldForbidden, "resourceVersionMatch", "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
-		}
-	case match == "":
-		bad.add(apierrors.CauseFieldForbidden, "resourceVersionMatch", "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
-	case match != "NotOlderThan":
-		bad.unsupported("resourceVersionMatch", match, "NotOlderThan")
+	match, asked := o.ResourceVersionMatch, q.Has("sendInitialEvents")
+	if asked && match != "NotOlderThan" {
+		bad.forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
 	}
-	if q.Has("continue") && q.Get("continue") != "" {
-		bad.add(apierrors.CauseFieldForbidden, "continue", "Forbidden: continue is not allowed for watch requests")
+	if match != "" {
+		if !asked {
+			bad.forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
+		}
+		if match != "NotOlderThan" {
+			bad.unsupported("resourceVersionMatch", match, "NotOlderThan")
+		}
+		if q.Get("continue") != "" {
+			bad.forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided")
+		}
+	}
+	if !o.SendInitialEvents {
+		// What it is about has been checked; without initial events it means nothing.
+		o.ResourceVersionMatch = ""
 	}
 	return o, bad.err("ListOptions")
+}
+
+// numbers reads the numbers among the options of lists and watches: both forms of a request refuse what is none.
+func numbers(q url.Values) (limit, timeoutSeconds int64, err error) {
+	if limit, err = integer(q, "limit"); err == nil {
+		timeoutSeconds, err = integer(q, "timeoutSeconds")
+	}
+	return limit, timeoutSeconds, err
 }
 
 func selectors(q url.Values, sel *resourcev1.Selection) {
@@ -188,24 +221,28 @@ func Delete(q url.Values) (*metav1.DeleteOptions, error) {
 	if q.Has("propagationPolicy") {
 		o.PropagationPolicy = proto.String(q.Get("propagationPolicy"))
 	}
+	if uid := q.Get("uid"); uid != "" {
+		o.Preconditions = &metav1.Preconditions{Uid: &uid}
+	}
 	return o, nil
 }
 
 // CheckDelete refuses deletion options that contradict themselves.
 func CheckDelete(o *metav1.DeleteOptions) error {
 	var bad problems
-	dryRun(o.GetDryRun(), &bad)
 	if o.PropagationPolicy != nil {
-		switch p := o.GetPropagationPolicy(); p {
-		case "Foreground", "Background", "Orphan":
-		default:
-			bad.unsupported("propagationPolicy", p, "Foreground", "Background", "Orphan")
-		}
+		p := o.GetPropagationPolicy()
 		if o.OrphanDependents != nil {
 			bad.add(apierrors.CauseFieldInvalid, "propagationPolicy", fmt.Sprintf(
-				"Invalid value: %q: orphanDependents and deletionPropagation cannot be both set", o.GetPropagationPolicy()))
+				"Invalid value: %q: orphanDependents and deletionPropagation cannot be both set", p))
+		}
+		switch p {
+		case "Foreground", "Background", "Orphan":
+		default:
+			bad.unsupported("propagationPolicy", p, "Foreground", "Background", "Orphan", "nil")
 		}
 	}
+	dryRun(o.GetDryRun(), &bad)
 	return bad.err("DeleteOptions")
 }
 

@@ -40,7 +40,9 @@ type Events struct {
 	include Include
 	// titled is set once a table's column definitions have been sent: they come with the first event only.
 	titled bool
-	buf    []byte
+	// Each hands every event to the connection by itself.
+	Each bool
+	buf  []byte
 }
 
 // Events answers with the beginning of a watch.
@@ -71,7 +73,7 @@ func (e *Events) Write(events []pipeline.Event) error {
 		} else if err := e.object(typeName(ev.Type), ev.Item); err != nil {
 			return err
 		}
-		if len(e.buf) >= maxBuffered {
+		if len(e.buf) >= maxBuffered || e.Each {
 			if err := e.send(); err != nil {
 				return err
 			}

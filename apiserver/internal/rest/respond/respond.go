@@ -37,10 +37,9 @@ type Writer struct {
 func New(w http.ResponseWriter, r *http.Request, want media.Want) (*Writer, error) {
 	a, ok := media.Negotiate(r, want)
 	if !ok {
-		list := media.Supported(want.Formats)
-		return nil, apierrors.NewNotAcceptable(join(list))
+		return nil, apierrors.NewNotAcceptable(join(want.Supported()))
 	}
-	return &Writer{ResponseWriter: w, Accept: a, Pretty: media.Pretty(r)}, nil
+	return &Writer{ResponseWriter: w, Accept: a, Pretty: a.Params["pretty"] == "1" || media.Pretty(r)}, nil
 }
 
 // Error answers with a Status, in the client's format where that is spoken, else in JSON. Failures past the first byte
