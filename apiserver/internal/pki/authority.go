@@ -54,8 +54,12 @@ type Authority struct {
 	o       Options
 	dir     string
 	serving atomic.Pointer[tls.Certificate]
-	saKey   crypto.Signer
-	saPub   []crypto.PublicKey
+
+	frontProxyCA *CA
+	frontProxy   atomic.Pointer[tls.Certificate]
+
+	saKey crypto.Signer
+	saPub []crypto.PublicKey
 }
 
 // Open loads everything below the data directory and makes what is missing, expired or no longer fitting.
@@ -142,6 +146,9 @@ func (a *Authority) openServiceAccountKeys() error {
 
 // ensureCertificates issues what is due. The caller holds the lock.
 func (a *Authority) ensureCertificates() error {
+	if err := a.ensureFrontProxy(); err != nil {
+		return err
+	}
 	names, ips := a.names()
 	pair, changed, err := a.CA.ensurePair(filepath.Join(a.dir, "apiserver"), Subject{
 		CommonName: "kube-apiserver", DNSNames: names, IPs: ips, Server: true, Lifetime: serverLifetime,

@@ -51,7 +51,12 @@ type Subject struct {
 
 // openCA loads the authority of dir, or makes one where there is none. The caller holds the lock.
 func openCA(dir string, now func() time.Time) (*CA, error) {
-	certPath, keyPath := filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key")
+	return openNamedCA(dir, "ca", "keelson-ca", now)
+}
+
+// openNamedCA is openCA for the files base+".crt" and base+".key".
+func openNamedCA(dir, base, commonName string, now func() time.Time) (*CA, error) {
+	certPath, keyPath := filepath.Join(dir, base+".crt"), filepath.Join(dir, base+".key")
 	bundle, err := os.ReadFile(certPath)
 	switch {
 	case err == nil:
@@ -70,7 +75,7 @@ func openCA(dir string, now func() time.Time) (*CA, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber:          serial,
-		Subject:               pkix.Name{CommonName: "keelson-ca"},
+		Subject:               pkix.Name{CommonName: commonName},
 		NotBefore:             now().Add(-backdate),
 		NotAfter:              now().Add(caLifetime),
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature | x509.KeyUsageCRLSign,
