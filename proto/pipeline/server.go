@@ -71,17 +71,24 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, log: cfg.Logger, resources: map[*schema.Kind]*resource{}, handlers: map[handlerKey]*strategy.Handler{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	stored := map[string]*schema.Kind{}
+	others := map[string][]*schema.Kind{}
 	var kinds []*schema.Kind
 	for _, k := range cfg.Registry.Kinds() {
 		storage := cfg.Registry.Storage(k)
-		if k.Ephemeral || k.IsCustom() || stored[storage.StoragePath] != nil {
+		if k.Ephemeral || k.IsCustom() {
+			continue
+		}
+		if k != storage {
+			others[storage.StoragePath] = append(others[storage.StoragePath], k)
+		}
+		if stored[storage.StoragePath] != nil {
 			continue
 		}
 		stored[storage.StoragePath] = storage
 		kinds = append(kinds, storage)
 	}
 	s.cache = watchcache.New(watchcache.Config{
-		Store: cfg.Store, Kinds: kinds, History: cfg.WatchHistory, Buffer: cfg.WatchBuffer, Logger: cfg.Logger,
+		Store: cfg.Store, Kinds: kinds, Others: others, History: cfg.WatchHistory, Buffer: cfg.WatchBuffer, Logger: cfg.Logger,
 	})
 	for _, k := range cfg.Registry.Kinds() {
 		if k.IsCustom() {

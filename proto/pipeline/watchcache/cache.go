@@ -48,6 +48,8 @@ type Config struct {
 	Store store.Store
 	// Kinds are the stored kinds, one for each storage path.
 	Kinds []*schema.Kind
+	// Others are, by storage path, further kinds in whose form objects may be stored.
+	Others map[string][]*schema.Kind
 	// History is how many recent changes of a kind are kept for watches that resume.
 	History int
 	// Buffer is how many events a watcher may lag behind.
@@ -80,6 +82,7 @@ func New(cfg Config) *Cache {
 	all := &set{byPath: map[string]*Collection{}}
 	for _, k := range cfg.Kinds {
 		col := newCollection(c, k)
+		col.kinds.Store(&Versions{Storage: k, Others: cfg.Others[k.StoragePath]})
 		all.byPath[k.StoragePath] = col
 		all.list = append(all.list, col)
 	}

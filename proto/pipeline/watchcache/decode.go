@@ -32,8 +32,11 @@ func decode(v *Versions, kv store.KV, namespace, name string) (*item.Item, error
 		return nil, err
 	}
 	k := v.find(o.APIVersion, o.Kind)
-	if k == nil || k.IsCustom() {
+	switch {
+	case k == nil || k.IsCustom():
 		return nil, fmt.Errorf("stored as %s %s, want %s %s", o.APIVersion, o.Kind, v.Storage.APIVersion(), v.Storage.Kind)
+	case !o.Complete || k != v.Storage || o.APIVersion != k.APIVersion():
+		return foreign(v, k, o.Raw, kv, namespace, name)
 	}
 	return item.New(k, o.Raw, kv.Revision, namespace, name)
 }
@@ -62,6 +65,8 @@ func decodeJSON(v *Versions, kv store.KV, namespace, name string) (*item.Item, e
 		changed = !bytes.Equal(before, custom.Body)
 	} else if _, err := codec.Unmarshal(kv.Value, obj, codec.DecodeOptions{}); err != nil {
 		return nil, err
+	} else {
+		return complete(v, k, obj, kv, namespace, name)
 	}
 	raw, err := item.Encode(obj)
 	if err != nil {

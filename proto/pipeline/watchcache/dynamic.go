@@ -28,6 +28,9 @@ func (v *Versions) find(apiVersion, kind string) *schema.Kind {
 	if v.Storage.APIVersion() == apiVersion && v.Storage.Kind == kind {
 		return v.Storage
 	}
+	if v.Storage.Kind == kind && !v.Storage.IsCustom() && older(apiVersion, kind) {
+		return v.Storage
+	}
 	for _, k := range v.Others {
 		if k.APIVersion() == apiVersion && k.Kind == kind {
 			return k

@@ -26,9 +26,19 @@ const (
 	typeMetaKind           = 2
 )
 
+// unknownComplete is a field of our own, which Kubernetes skips: its value is that of completeness at the time of the
+// write.
+const unknownComplete = 15
+
+// completeness says that an object was written with all the defaults of today. It grows with every release that adds
+// defaults to a kind: what was written before is then completed when it is read.
+const completeness = 1
+
 // Object is what an envelope holds.
 type Object struct {
 	APIVersion, Kind string
+	// Complete tells that the object was written by this code, with all defaults.
+	Complete bool
 	// Raw is the object in protobuf; it points into the value parsed.
 	Raw []byte
 }
@@ -65,7 +75,9 @@ func Append(dst []byte, apiVersion, kind string, parts ...[]byte) []byte {
 	dst = protowire.AppendTag(dst, unknownContentEncoding, protowire.BytesType)
 	dst = protowire.AppendVarint(dst, 0)
 	dst = protowire.AppendTag(dst, unknownContentType, protowire.BytesType)
-	return protowire.AppendVarint(dst, 0)
+	dst = protowire.AppendVarint(dst, 0)
+	dst = protowire.AppendTag(dst, unknownComplete, protowire.VarintType)
+	return protowire.AppendVarint(dst, completeness)
 }
 
 // Has tells whether the value is enveloped.
@@ -79,6 +91,9 @@ func Parse(value []byte) (Object, error) {
 	var o Object
 	err := fields(value[len(magic):], func(num protowire.Number, b []byte) error {
 		switch num {
+		case unknownComplete:
+			n, _ := protowire.ConsumeVarint(b)
+			o.Complete = n == completeness
 		case unknownTypeMeta:
 			return fields(b, func(num protowire.Number, b []byte) error {
 				switch num {
@@ -101,7 +116,7 @@ func Parse(value []byte) (Object, error) {
 	return o, err
 }
 
-// fields calls f for each length-delimited field.
+// fields calls f for each length-delimited field, and for our own with the bytes of its value.
 func fields(b []byte, f func(num protowire.Number, b []byte) error) error {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
@@ -112,6 +127,11 @@ func fields(b []byte, f func(num protowire.Number, b []byte) error) error {
 		if typ != protowire.BytesType {
 			if n = protowire.ConsumeFieldValue(num, typ, b); n < 0 {
 				return fmt.Errorf("envelope: %w", protowire.ParseError(n))
+			}
+			if num == unknownComplete && typ == protowire.VarintType {
+				if err := f(num, b[:n]); err != nil {
+					return err
+				}
 			}
 			b = b[n:]
 			continue

@@ -9,16 +9,21 @@ import (
 // What Kubernetes' protobuf serializer writes for an object whose bytes are "raw".
 const kubernetes = "k8s\x00\n\x09\n\x02v1\x12\x03Pod\x12\x03raw\x1a\x00\"\x00"
 
+// ours says in a field of its own that the object is complete.
+const ours = kubernetes + "\x78\x01"
+
 func TestBytesAreKubernetes(t *testing.T) {
-	if got := string(Append(nil, "v1", "Pod", []byte("r"), []byte("aw"))); got != kubernetes {
-		t.Fatalf("got  %q\nwant %q", got, kubernetes)
+	if got := string(Append(nil, "v1", "Pod", []byte("r"), []byte("aw"))); got != ours {
+		t.Fatalf("got  %q\nwant %q", got, ours)
 	}
-	o, err := Parse([]byte(kubernetes))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(Object{"v1", "Pod", []byte("raw")}, o); diff != "" {
-		t.Fatal(diff)
+	for value, complete := range map[string]bool{kubernetes: false, ours: true, kubernetes + "\x78\x00": false} {
+		o, err := Parse([]byte(value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(Object{APIVersion: "v1", Kind: "Pod", Complete: complete, Raw: []byte("raw")}, o); diff != "" {
+			t.Fatal(diff)
+		}
 	}
 }
 
