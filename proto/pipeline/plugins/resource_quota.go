@@ -161,6 +161,7 @@ var errNothingCharged = errors.New("nothing to charge")
 func (p *ResourceQuota) one(ctx context.Context, ns, name string, batch []*charge) (refused []*charge, err error) {
 	var errs map[*charge]error
 	var paid map[*charge]quota.Amounts
+	nothing := false
 	t := strategy.Target{Resource: "resourcequotas", Namespace: ns, Name: name}
 	attempt := func(obj strategy.Object) error {
 		q := obj.(*corev1.ResourceQuota)
@@ -187,14 +188,14 @@ func (p *ResourceQuota) one(ctx context.Context, ns, name string, batch []*charg
 				}
 			}
 		}
-		if len(paid) == 0 {
+		if nothing = len(paid) == 0; nothing {
 			return errNothingCharged
 		}
 		q.Status.Used = used.Quantities()
 		return nil
 	}
 	_, err = p.Access.Change(ctx, t, attempt)
-	if err != nil && len(errs) == 0 && !errors.Is(err, errNothingCharged) {
+	if err != nil && len(errs) == 0 && !nothing {
 		return nil, err
 	}
 	for c, amounts := range paid {
