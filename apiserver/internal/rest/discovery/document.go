@@ -31,6 +31,8 @@ var groupOrder = []string{"", "apiregistration.k8s.io", "apps", "events.k8s.io",
 type version struct {
 	group, version string
 	kinds          []*schema.Kind
+	// external is set where another server serves it.
+	external *External
 }
 
 // group is a group with its versions, the preferred one first.
@@ -141,6 +143,10 @@ func apiGroup(g *group) *metav1.APIGroup {
 func (h *Handler) groupDiscovery(g *group) *apidiscoveryv2.APIGroupDiscovery {
 	out := &apidiscoveryv2.APIGroupDiscovery{Metadata: &metav1.ObjectMeta{Name: g.name}}
 	for _, v := range g.versions {
+		if v.external != nil {
+			out.Versions = append(out.Versions, v.external.Document)
+			continue
+		}
 		d := &apidiscoveryv2.APIVersionDiscovery{Version: v.version, Freshness: "Current"}
 		for _, k := range v.kinds {
 			scope := "Cluster"

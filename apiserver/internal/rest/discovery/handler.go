@@ -33,13 +33,14 @@ type document struct {
 type Serves func(k *schema.Kind, subresource string) bool
 
 // New derives the documents. address is what clients of the legacy document are told to use, host:port.
-func New(kinds []*schema.Kind, serves Serves, address string) *Handler {
+// What other servers serve is external.
+func New(kinds []*schema.Kind, serves Serves, address string, external ...External) *Handler {
 	h := &Handler{serves: serves, documents: map[string]document{}, etags: map[string]string{},
 		aggregated: map[string]*apidiscoveryv2.APIGroupDiscoveryList{"/api": {Metadata: &metav1.ListMeta{}}, "/apis": {Metadata: &metav1.ListMeta{}}}}
 	core := &metav1.APIVersions{ServerAddressByClientCIDRs: []*metav1.ServerAddressByClientCIDR{
 		{ClientCIDR: "0.0.0.0/0", ServerAddress: address}}}
 	named := &metav1.APIGroupList{}
-	for _, g := range h.groups(kinds) {
+	for _, g := range h.add(h.groups(kinds), external) {
 		root := "/apis"
 		if g.name == "" {
 			root = "/api"
@@ -52,6 +53,9 @@ func New(kinds []*schema.Kind, serves Serves, address string) *Handler {
 			h.documents["/apis/"+g.name] = document{"APIGroup", a}
 		}
 		for _, v := range g.versions {
+			if v.external != nil {
+				continue
+			}
 			path := "/apis/" + v.group + "/" + v.version
 			if v.group == "" {
 				path = "/api/" + v.version
