@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"bytes"
 	"sync"
 
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -34,8 +33,8 @@ func (c *setCache) parse(raw []byte) (*fieldpath.Set, error) {
 	if ok {
 		return set, nil
 	}
-	set = &fieldpath.Set{}
-	if err := set.FromJSON(bytes.NewReader(raw)); err != nil {
+	set, err := parseSet(raw)
+	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
