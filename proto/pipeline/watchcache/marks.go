@@ -17,7 +17,9 @@ func Mark(key, value string) Marks {
 	for i := range len(value) {
 		h = (h ^ uint64(value[i])) * prime
 	}
-	h ^= h >> 29
+	// FNV leaves the last characters, in which labels differ most, in few bits.
+	h = (h ^ h>>33) * 0xff51afd7ed558ccd
+	h ^= h >> 33
 	return 1<<(h&63) | 1<<(h>>6&63)
 }
 

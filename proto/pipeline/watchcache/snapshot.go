@@ -28,26 +28,27 @@ func (s *Snapshot) Walk(namespace string, from Position, f func(*item.Item) bool
 	s.WalkMarked(namespace, from, nil, f)
 }
 
-// lookAround is how many objects without the marks are passed over before it is asked whether they are still of the
-// namespace.
-const lookAround = 64
+// sweep is up to how many objects it is cheaper to look at the marks of all than to find where a namespace begins: the
+// search touches an object for each node of the tree, marks stand in the nodes.
+const sweep = 100_000
 
 // WalkMarked is Walk for those who only want objects that have one of some labels, given by their marks. It leaves out
 // most of the others, not all.
 func (s *Snapshot) WalkMarked(namespace string, from Position, any []Marks, f func(*item.Item) bool) {
-	start := item.Item{Namespace: from.Namespace, Name: from.Name}
-	if namespace != "" {
-		start.Namespace = namespace
+	if len(any) > 0 && from == (Position{}) && s.tree.len() <= sweep {
+		s.tree.nodes.Ascend(func(e entry) bool {
+			return !e.marks.hasAny(any) || namespace != "" && e.Namespace != namespace || f(e.Item)
+		})
+		return
 	}
-	passed := 0
+	start := item.Item{Namespace: from.Namespace, Name: from.Name}
+	if namespace == "" {
+		s.tree.nodes.AscendGreaterOrEqual(entry{Item: &start}, func(e entry) bool { return !e.marks.hasAny(any) || f(e.Item) })
+		return
+	}
+	start.Namespace = namespace
 	s.tree.nodes.AscendGreaterOrEqual(entry{Item: &start}, func(e entry) bool {
-		if !e.marks.hasAny(any) {
-			if passed++; passed%lookAround != 0 {
-				return true
-			}
-			return namespace == "" || e.Namespace == namespace
-		}
-		return (namespace == "" || e.Namespace == namespace) && f(e.Item)
+		return e.Namespace == namespace && (!e.marks.hasAny(any) || f(e.Item))
 	})
 }
 
