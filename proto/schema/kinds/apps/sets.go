@@ -66,6 +66,14 @@ func collisions(now, was int32, at *rule.Path) rule.ErrorList {
 // workload is template for kinds that name themselves where their selector is empty.
 func workload(selector *metav1.LabelSelector, t *corev1.PodTemplateSpec, kind, lower string, at *rule.Path) rule.ErrorList {
 	errs := template(selector, t, kind, at)
+	if selector == nil {
+		// Nothing is selected, not even what the template makes.
+		labels := t.GetMetadata().GetLabels()
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		errs = append(errs, field.Invalid(at.Child("template", "metadata", "labels"), labels, "`selector` does not match template `labels`"))
+	}
 	for _, e := range errs {
 		if e.Detail == emptySelector {
 			e.Detail = "empty selector is invalid for " + lower
@@ -81,6 +89,15 @@ func statefulSet(s, _ *appsv1.StatefulSet) rule.ErrorList {
 	errs = append(errs, statefulStrategy(spec.GetUpdateStrategy(), at.Child("updateStrategy"))...)
 	for i, c := range spec.GetVolumeClaimTemplates() {
 		errs = append(errs, core.ClaimSpec(c.GetSpec(), at.Child("volumeClaimTemplates").Index(i).Child("spec"))...)
+		// The pods get a volume of the template's name.
+		here, name := at.Child("template", "spec", "volumes").Index(i).Child("name"), c.GetMetadata().GetName()
+		if name == "" {
+			errs = append(errs, field.Required(here, ""))
+			continue
+		}
+		for _, msg := range utilvalidation.IsDNS1123Label(name) {
+			errs = append(errs, field.Invalid(here, name, msg))
+		}
 	}
 	if n := spec.GetOrdinals().GetStart(); n < 0 {
 		errs = append(errs, field.Invalid(at.Child("ordinals.start"), n, validation.IsNegativeErrorMsg))

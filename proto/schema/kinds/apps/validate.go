@@ -94,7 +94,7 @@ func amount(v *metav1.IntOrString, at *rule.Path) (int, rule.ErrorList) {
 	}
 	n, err := strconv.Atoi(strings.TrimSuffix(v.GetStrVal(), "%"))
 	if err != nil {
-		n = 1 // worded above already
+		n = 0 // worded above already
 	}
 	return n, errs
 }

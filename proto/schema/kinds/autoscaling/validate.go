@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	autoscalingv2 "github.com/keelson/keelson/proto/gen/keelson/autoscaling/v2"
+	"github.com/keelson/keelson/proto/schema/kinds/core"
 	"github.com/keelson/keelson/proto/schema/rule"
 )
 
@@ -154,6 +155,9 @@ func metric(m *autoscalingv2.MetricSpec, at *rule.Path) rule.ErrorList {
 		}},
 		{"ContainerResource", "containerResource", m.ContainerResource != nil, func(at *rule.Path) rule.ErrorList {
 			errs := used(m.ContainerResource.Name, m.ContainerResource.Target, at)
+			if name := m.ContainerResource.Name; name != "" {
+				errs = append(errs, core.ContainerResourceName(name, at.Child("name"))...)
+			}
 			if m.ContainerResource.Container == "" {
 				return append(errs, field.Required(at.Child("container"), "must specify a container"))
 			}

@@ -34,6 +34,9 @@ func failurePolicy(s *batchv1.JobSpec, at *rule.Path) rule.ErrorList {
 	}
 	for i, r := range rules {
 		at := at.Index(i)
+		if r.Action == "" {
+			errs = append(errs, field.Required(at.Child("action"), `valid values: ["Count" "FailIndex" "FailJob" "Ignore"]`))
+		}
 		if r.Action == "FailIndex" && s.BackoffLimitPerIndex == nil {
 			errs = append(errs, field.Invalid(at.Child("action"), r.Action, "requires the backoffLimitPerIndex to be set"))
 		}
@@ -70,6 +73,9 @@ func podConditions(patterns []*batchv1.PodFailurePolicyOnPodConditionsPattern, a
 
 func exitCodes(r *batchv1.PodFailurePolicyOnExitCodesRequirement, containers []string, at *rule.Path) rule.ErrorList {
 	var errs rule.ErrorList
+	if r.Operator == "" {
+		errs = append(errs, field.Required(at.Child("operator"), `valid values: ["In" "NotIn"]`))
+	}
 	if n := r.ContainerName; n != nil && !slices.Contains(containers, *n) {
 		errs = append(errs, field.Invalid(at.Child("containerName"), *n, "must be one of the container or initContainer names in the pod template"))
 	}

@@ -71,7 +71,7 @@ func limits(item *corev1.LimitRangeItem, at *rule.Path) rule.ErrorList {
 	var errs rule.ErrorList
 	names := resourceName
 	if item.Type == "Pod" || item.Type == "Container" {
-		names = containerResourceName
+		names = ContainerResourceName
 	}
 	all := map[string]bool{}
 	check := func(list map[string]*metav1.Quantity, field string) {

@@ -22,6 +22,7 @@ func quotaResourceName(name string, at *rule.Path) rule.ErrorList {
 
 // Scopes that only count some pods, and those that only count some claims.
 var (
+	knownScopes = []string{"Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass", "VolumeAttributesClass", "CrossNamespacePodAffinity"}
 	podScopes = []string{"Terminating", "NotTerminating", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity"}
 	podCounts = []string{"pods", "cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory"}
 )
@@ -70,6 +71,9 @@ func scopes(s *corev1.ResourceQuotaSpec, at *rule.Path) rule.ErrorList {
 	has := map[string]bool{}
 	for _, scope := range s.GetScopes() {
 		has[scope] = true
+		if !slices.Contains(knownScopes, scope) {
+			errs = append(errs, field.Invalid(at, s.Scopes, "unsupported scope"))
+		}
 		for _, name := range slices.Sorted(maps.Keys(s.Hard)) {
 			if quotaResource(name) && !scopeFits(scope, name) {
 				errs = append(errs, field.Invalid(at, s.Scopes, "unsupported scope applied to resource"))
@@ -87,6 +91,9 @@ func scopeSelector(s *corev1.ResourceQuotaSpec, at *rule.Path) rule.ErrorList {
 	has := map[string]bool{}
 	for _, r := range s.ScopeSelector.MatchExpressions {
 		has[r.ScopeName] = true
+		if !slices.Contains(knownScopes, r.ScopeName) {
+			errs = append(errs, field.Invalid(at.Child("scopeName"), r.ScopeName, "unsupported scope"))
+		}
 		for _, name := range slices.Sorted(maps.Keys(s.Hard)) {
 			if quotaResource(name) && !scopeFits(r.ScopeName, name) {
 				errs = append(errs, field.Invalid(at, rule.Value(s.ScopeSelector), "unsupported scope applied to resource"))
@@ -108,6 +115,8 @@ func scopeSelector(s *corev1.ResourceQuotaSpec, at *rule.Path) rule.ErrorList {
 			if len(r.Values) != 0 {
 				errs = append(errs, field.Invalid(at.Child("values"), r.Values, "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"))
 			}
+		default:
+			errs = append(errs, field.Invalid(at.Child("operator"), r.Operator, "not a valid selector operator"))
 		}
 	}
 	if conflicting(has) {

@@ -39,8 +39,8 @@ func resourceName(name string, at *rule.Path) rule.ErrorList {
 	return errs
 }
 
-// containerResourceName checks the name of a resource of containers.
-func containerResourceName(name string, at *rule.Path) rule.ErrorList {
+// ContainerResourceName checks the name of a resource of containers.
+func ContainerResourceName(name string, at *rule.Path) rule.ErrorList {
 	errs := resourceName(name, at)
 	switch {
 	case !strings.Contains(name, "/") && !containerResource(name):

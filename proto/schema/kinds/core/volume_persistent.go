@@ -3,6 +3,7 @@ package core
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"k8s.io/apimachinery/pkg/api/validation"
@@ -26,6 +27,9 @@ func VolumeSpec(s *corev1.PersistentVolumeSpec, inline bool, at *rule.Path) rule
 	if a := s.GetNodeAffinity(); a != nil && !inline && a.Required == nil {
 		errs = append(errs, field.Required(at.Child("nodeAffinity", "required"), "must specify required node constraints"))
 	}
+	for i, t := range s.GetNodeAffinity().GetRequired().GetNodeSelectorTerms() {
+		errs = append(errs, labelValues(t, at.Child("nodeAffinity", "required", "nodeSelectorTerms").Index(i))...)
+	}
 	errs = append(errs, volumeSource(s, at)...)
 	if path := s.GetPersistentVolumeSource().GetHostPath().GetPath(); path == "/" && s.PersistentVolumeReclaimPolicy == "Recycle" {
 		errs = append(errs, field.Forbidden(at.Child("persistentVolumeReclaimPolicy"), "may not be 'recycle' for a hostPath mount of '/'"))
@@ -40,6 +44,37 @@ func VolumeSpec(s *corev1.PersistentVolumeSpec, inline bool, at *rule.Path) rule
 		if s.GetPersistentVolumeSource().GetCsi() == nil {
 			errs = append(errs, field.Required(at.Child("csi"), "has to be specified when using volumeAttributesClassName"))
 		}
+	}
+	return errs
+}
+
+// labelValues demands that what nodes' labels are compared with can be labels.
+func labelValues(t *corev1.NodeSelectorTerm, at *rule.Path) rule.ErrorList {
+	var errs rule.ErrorList
+	for i, r := range t.MatchExpressions {
+		for j, v := range r.Values {
+			for _, msg := range utilvalidation.IsValidLabelValue(v) {
+				errs = append(errs, field.Invalid(at.Child("matchExpressions").Index(i).Child("values").Index(j), v, msg))
+			}
+		}
+	}
+	return errs
+}
+
+// maxDriverName is the longest name of a storage driver.
+const maxDriverName = 63
+
+// driverName checks the name of a storage driver, which may have capitals.
+func driverName(name string, at *rule.Path) rule.ErrorList {
+	if name == "" {
+		return rule.ErrorList{field.Required(at, "")}
+	}
+	var errs rule.ErrorList
+	if len(name) > maxDriverName {
+		errs = append(errs, field.TooLong(at, "", maxDriverName))
+	}
+	for _, msg := range utilvalidation.IsDNS1123Subdomain(strings.ToLower(name)) {
+		errs = append(errs, field.Invalid(at, name, msg))
 	}
 	return errs
 }
@@ -78,7 +113,9 @@ func capacity(s *corev1.PersistentVolumeSpec, at *rule.Path) rule.ErrorList {
 		errs = append(errs, field.NotSupported(at, any(shown), []string{"storage"}))
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.GetCapacity())) {
-		errs = append(errs, quantityOf(name, s.Capacity[name], at.Key(name))...)
+		if q, ok := rule.Quantity(s.Capacity[name]); !ok || q.Sign() < 0 {
+			errs = append(errs, field.Invalid(at.Key(name), s.Capacity[name].GetString_(), "must be a valid resource quantity"))
+		}
 		errs = append(errs, positive(s.Capacity[name], at.Key(name))...)
 	}
 	return errs
@@ -120,7 +157,7 @@ func sourceDetails(src *corev1.PersistentVolumeSource, s *corev1.PersistentVolum
 	if n := src.Nfs; n != nil {
 		require(at.Child("nfs", "server"), n.Server)
 		require(at.Child("nfs", "path"), n.Path)
-		if n.Path != "" && n.Path[0] != '/' {
+		if n.Path == "" || n.Path[0] != '/' {
 			errs = append(errs, field.Invalid(at.Child("nfs", "path"), n.Path, "must be an absolute path"))
 		}
 	}
@@ -132,7 +169,7 @@ func sourceDetails(src *corev1.PersistentVolumeSource, s *corev1.PersistentVolum
 		}
 	}
 	if c := src.Csi; c != nil {
-		require(at.Child("csi", "driver"), c.Driver)
+		errs = append(errs, driverName(c.Driver, at.Child("csi", "driver"))...)
 		require(at.Child("csi", "volumeHandle"), c.VolumeHandle)
 		for _, ref := range []struct {
 			name string
@@ -183,7 +220,8 @@ func persistentVolume(v, old *corev1.PersistentVolume) rule.ErrorList {
 		errs = append(errs, field.Invalid(field.NewPath("volumeMode"), s.GetVolumeMode(), validation.FieldImmutableErrorMsg))
 	}
 	if a := old.GetSpec().GetNodeAffinity(); a != nil && !proto.Equal(a, s.NodeAffinity) {
-		errs = append(errs, field.Invalid(field.NewPath("nodeAffinity"), rule.Value(s.NodeAffinity), validation.FieldImmutableErrorMsg))
+		errs = append(errs, field.Invalid(field.NewPath("nodeAffinity"), rule.Value(s.NodeAffinity),
+			validation.FieldImmutableErrorMsg+", except for updating from beta label to GA"))
 	}
 	if old.GetSpec() != nil && old.Spec.VolumeAttributesClassName != nil && s.VolumeAttributesClassName == nil {
 		errs = append(errs, field.Forbidden(at.Child("volumeAttributesClassName"), "update from non-nil value to nil is forbidden"))

@@ -53,7 +53,10 @@ func parameters(p map[string]string, at *rule.Path) rule.ErrorList {
 	return errs
 }
 
-func storageClass(c, _ *storagev1.StorageClass) rule.ErrorList {
+func storageClass(c, old *storagev1.StorageClass) rule.ErrorList {
+	if old != nil {
+		return nil // what may not change say the options; the rest was checked
+	}
 	errs := provisioner(c.Provisioner, field.NewPath("provisioner"))
 	errs = append(errs, parameters(c.Parameters, field.NewPath("parameters"))...)
 	if p := c.GetReclaimPolicy(); p != "" && p != "Delete" && p != "Retain" {

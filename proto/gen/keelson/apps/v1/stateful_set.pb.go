@@ -717,7 +717,7 @@ const file_keelson_apps_v1_stateful_set_proto_rawDesc = "" +
 	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x16\n" +
 	"\n" +
 	"Containers\x12\x06string(\x01:\x12\n" +
-	"\x06Images\x12\x06string(\x01`\x01h\x01r\tdns-label\"\xa5\a\n" +
+	"\x06Images\x12\x06string(\x01`\x01h\x01r\tdns-label\"\xa3\a\n" +
 	"\x0fStatefulSetSpec\x12*\n" +
 	"\breplicas\x18\x01 \x01(\x05B\t\xaa\xd4\x18\x05*\x0118\x00H\x00R\breplicas\x88\x01\x01\x12H\n" +
 	"\bselector\x18\x02 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\f\xaa\xd4\x18\b\x10\x02\x18\x01 \x01h\x01R\bselector\x12F\n" +
@@ -726,9 +726,8 @@ const file_keelson_apps_v1_stateful_set_proto_rawDesc = "" +
 	"h\x01r\x06atomicR\x14volumeClaimTemplates\x12*\n" +
 	"\vserviceName\x18\x05 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01h\x01R\vserviceName\x12`\n" +
 	"\x13podManagementPolicy\x18\x06 \x01(\tB.\xaa\xd4\x18**\x0e\"OrderedReady\"2\fOrderedReady2\bParallelh\x01R\x13podManagementPolicy\x12Z\n" +
-	"\x0eupdateStrategy\x18\a \x01(\v2*.keelson.apps.v1.StatefulSetUpdateStrategyB\x06\xaa\xd4\x18\x02\x10\x01R\x0eupdateStrategy\x12C\n" +
-	"\x14revisionHistoryLimit\x18\b \x01(\x05B\n" +
-	"\xaa\xd4\x18\x06*\x02108\x00H\x01R\x14revisionHistoryLimit\x88\x01\x01\x120\n" +
+	"\x0eupdateStrategy\x18\a \x01(\v2*.keelson.apps.v1.StatefulSetUpdateStrategyB\x06\xaa\xd4\x18\x02\x10\x01R\x0eupdateStrategy\x12A\n" +
+	"\x14revisionHistoryLimit\x18\b \x01(\x05B\b\xaa\xd4\x18\x04*\x0210H\x01R\x14revisionHistoryLimit\x88\x01\x01\x120\n" +
 	"\x0fminReadySeconds\x18\t \x01(\x05B\x06\xaa\xd4\x18\x028\x00R\x0fminReadySeconds\x12\x9e\x01\n" +
 	"$persistentVolumeClaimRetentionPolicy\x18\n" +
 	" \x01(\v2@.keelson.apps.v1.StatefulSetPersistentVolumeClaimRetentionPolicyB\b\xaa\xd4\x18\x04*\x02{}R$persistentVolumeClaimRetentionPolicy\x12@\n" +

@@ -384,21 +384,19 @@ const file_keelson_core_v1_resource_quota_proto_rawDesc = "" +
 	"\x06status:\x11\n" +
 	"\aRequest\x12\x06string:\x0f\n" +
 	"\x05Limit\x12\x06string:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\"\x91\x03\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\"\x95\x02\n" +
 	"\x11ResourceQuotaSpec\x12@\n" +
-	"\x04hard\x18\x01 \x03(\v2,.keelson.core.v1.ResourceQuotaSpec.HardEntryR\x04hard\x12\x9f\x01\n" +
-	"\x06scopes\x18\x02 \x03(\tB\x86\x01\xaa\xd4\x18\x81\x012\vTerminating2\x0eNotTerminating2\n" +
-	"BestEffort2\rNotBestEffort2\rPriorityClass2\x19CrossNamespacePodAffinity2\x15VolumeAttributesClassr\x06atomicR\x06scopes\x12D\n" +
+	"\x04hard\x18\x01 \x03(\v2,.keelson.core.v1.ResourceQuotaSpec.HardEntryR\x04hard\x12$\n" +
+	"\x06scopes\x18\x02 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\x06scopes\x12D\n" +
 	"\rscopeSelector\x18\x03 \x01(\v2\x1e.keelson.core.v1.ScopeSelectorR\rscopeSelector\x1aR\n" +
 	"\tHardEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12/\n" +
 	"\x05value\x18\x02 \x01(\v2\x19.keelson.meta.v1.QuantityR\x05value:\x028\x01\"\x83\x01\n" +
 	"\rScopeSelector\x12l\n" +
-	"\x10matchExpressions\x18\x01 \x03(\v22.keelson.core.v1.ScopedResourceSelectorRequirementB\f\xaa\xd4\x18\br\x06atomicR\x10matchExpressions:\x04\xb8\xd4\x18\x01\"\xb3\x02\n" +
-	"!ScopedResourceSelectorRequirement\x12\xa0\x01\n" +
-	"\tscopeName\x18\x01 \x01(\tB\x81\x01\xaa\xd4\x18}\x10\x01\x18\x012\vTerminating2\x0eNotTerminating2\n" +
-	"BestEffort2\rNotBestEffort2\rPriorityClass2\x19CrossNamespacePodAffinity2\x15VolumeAttributesClassR\tscopeName\x12E\n" +
-	"\boperator\x18\x02 \x01(\tB)\xaa\xd4\x18%\x10\x01\x18\x012\x02In2\x05NotIn2\x06Exists2\fDoesNotExistR\boperator\x12$\n" +
+	"\x10matchExpressions\x18\x01 \x03(\v22.keelson.core.v1.ScopedResourceSelectorRequirementB\f\xaa\xd4\x18\br\x06atomicR\x10matchExpressions:\x04\xb8\xd4\x18\x01\"\x97\x01\n" +
+	"!ScopedResourceSelectorRequirement\x12&\n" +
+	"\tscopeName\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\tscopeName\x12$\n" +
+	"\boperator\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\boperator\x12$\n" +
 	"\x06values\x18\x03 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\x06values\"\xc5\x02\n" +
 	"\x13ResourceQuotaStatus\x12B\n" +
 	"\x04hard\x18\x01 \x03(\v2..keelson.core.v1.ResourceQuotaStatus.HardEntryR\x04hard\x12B\n" +
