@@ -3,6 +3,7 @@ package controllertest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,7 +65,7 @@ func TestCronJob(t *testing.T) {
 	c := Start(t, nil, "cronjob", "job", "garbagecollector")
 	c.Nodes("n1")
 	c.RunPodsAs(func(p *corev1.Pod) *corev1.PodStatus {
-		if p.GetMetadata().GetLabels()["batch.kubernetes.io/job-name"] == "tidy" {
+		if strings.HasPrefix(p.GetMetadata().GetLabels()["batch.kubernetes.io/job-name"], "tidy-") {
 			return ended(0)
 		}
 		return &corev1.PodStatus{Phase: "Running"}

@@ -95,9 +95,10 @@ func TestRollout(t *testing.T) {
 		return len(e.GetSubsets()) == 1 && len(e.GetSubsets()[0].GetAddresses()) == 5
 	})
 	slices := list[*discoveryv1.EndpointSlice](t, c, client.ListOptions{Namespace: "default", LabelSelector: "kubernetes.io/service-name=web"})
-	if len(slices) != 1 || len(slices[0].GetEndpoints()) != 5 {
-		t.Errorf("slices: %v", slices)
+	if len(slices) != 1 {
+		t.Fatalf("slices: %v", slices)
 	}
+	apitest.Await(t, c.Server, "default", slices[0].GetMetadata().GetName(), func(s *discoveryv1.EndpointSlice) bool { return len(s.GetEndpoints()) == 5 })
 	events := list[*corev1.Event](t, c, client.ListOptions{Namespace: "default", FieldSelector: "reason=ScalingReplicaSet"})
 	if len(events) == 0 {
 		t.Error("no ScalingReplicaSet event")

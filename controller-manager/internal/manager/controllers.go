@@ -16,6 +16,7 @@ import (
 	"github.com/keelson/keelson/controller-manager/internal/controllers/replicaset"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/rootca"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/serviceaccount"
+	"github.com/keelson/keelson/controller-manager/internal/controllers/statefulset"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/tainteviction"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/ttlafterfinished"
 )
@@ -30,6 +31,7 @@ var initializers = []initializer{
 	{deployment.Name, func(e *controller.Env, _ Config) controller.Controller { return deployment.New(e) }},
 	{replicaset.Name, func(e *controller.Env, _ Config) controller.Controller { return replicaset.New(e) }},
 	{replicaset.ReplicationName, func(e *controller.Env, _ Config) controller.Controller { return replicaset.NewReplication(e) }},
+	{statefulset.Name, func(e *controller.Env, _ Config) controller.Controller { return statefulset.New(e) }},
 	{disruption.Name, func(e *controller.Env, _ Config) controller.Controller { return disruption.New(e) }},
 	{job.Name, func(e *controller.Env, _ Config) controller.Controller { return job.New(e) }},
 	{cronjob.Name, func(e *controller.Env, _ Config) controller.Controller { return cronjob.New(e) }},

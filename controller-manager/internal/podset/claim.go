@@ -104,8 +104,8 @@ func (k *Keeper[T]) alive(ctx context.Context, m *metav1.ObjectMeta) (bool, erro
 	return live.GetMetadata().GetUid() == m.GetUid() && live.GetMetadata().GetDeletionTimestamp() == nil, nil
 }
 
-// catchUp makes the next pass wait for the server's present state where a write may have happened unseen.
-func (k *Keeper[T]) catchUp(ctx context.Context, key controller.Key, o writes.Outcome) {
+// CatchUp makes the next pass wait for the server's present state where a write may have happened unseen.
+func (k *Keeper[T]) CatchUp(ctx context.Context, key controller.Key, o writes.Outcome) {
 	if !o.Unknown() && !apierrors.IsNotFound(o.Err) && !apierrors.IsAlreadyExists(o.Err) {
 		return
 	}

@@ -84,7 +84,7 @@ func (k *Keeper[T]) create(ctx context.Context, key controller.Key, obj T, all [
 				k.Events.Event(obj, controller.Normal, "SuccessfulCreate", "Created pod: %s", o.Name)
 				continue
 			}
-			k.catchUp(ctx, key, o)
+			k.CatchUp(ctx, key, o)
 			failed = o.Err
 		}
 		all = all[size:]
@@ -116,9 +116,9 @@ func (k *Keeper[T]) Remove(ctx context.Context, key controller.Key, obj T, pods 
 		case apierrors.IsNotFound(o.Err), apierrors.IsConflict(o.Err):
 			// Gone, or replaced by another of its name; the cache is about to say so.
 			removed++
-			k.catchUp(ctx, key, o)
+			k.CatchUp(ctx, key, o)
 		default:
-			k.catchUp(ctx, key, o)
+			k.CatchUp(ctx, key, o)
 			failed = o.Err
 			k.Events.Event(obj, controller.Warning, "FailedDelete", "Error deleting: %v", o.Err)
 		}
@@ -146,9 +146,9 @@ func (k *Keeper[T]) DropFinalizer(ctx context.Context, key controller.Key, pods 
 		case apierrors.IsNotFound(o.Err), apierrors.IsConflict(o.Err):
 			// Gone, or another pod of its name: either way the pod that had the finalizer is no more.
 			done[uid] = true
-			k.catchUp(ctx, key, o)
+			k.CatchUp(ctx, key, o)
 		default:
-			k.catchUp(ctx, key, o)
+			k.CatchUp(ctx, key, o)
 			failed = o.Err
 		}
 	}

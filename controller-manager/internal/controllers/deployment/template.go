@@ -1,10 +1,7 @@
 package deployment
 
 import (
-	"encoding/binary"
-	"hash/fnv"
 	"maps"
-	"strconv"
 
 	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
@@ -14,30 +11,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/keelson/keelson/controller-manager/internal/owner"
+	"github.com/keelson/keelson/controller-manager/internal/templates"
 )
-
-// safe has no vowels and none of the digits that look like them, so that a hash never spells a word.
-const safe = "bcdfghjklmnpqrstvwxz2456789"
-
-// hash names a pod template. It only has to be the same for the same template: equality is always decided by
-// comparing templates, and collisions, which raises the number, gives a second template of the same hash another one.
-func hash(template *corev1.PodTemplateSpec, collisions int32) string {
-	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(template)
-	if err != nil {
-		// Only a string that is not UTF-8 can fail, and those never pass the API server.
-		raw = []byte(err.Error())
-	}
-	h := fnv.New32a()
-	h.Write(raw)
-	if collisions > 0 {
-		h.Write(binary.LittleEndian.AppendUint32(nil, uint32(collisions)))
-	}
-	digits := []byte(strconv.FormatUint(uint64(h.Sum32()), 10))
-	for i, c := range digits {
-		digits[i] = safe[int(c)%len(safe)]
-	}
-	return string(digits)
-}
 
 // sameTemplate compares two templates as users wrote them, without the hash that this controller adds.
 func sameTemplate(a, b *corev1.PodTemplateSpec) bool {
@@ -81,7 +56,7 @@ func older(a, b *appsv1.ReplicaSet) bool {
 
 // newSet makes the ReplicaSet of the current template, without replicas and annotations.
 func newSet(d *appsv1.Deployment) *appsv1.ReplicaSet {
-	sum := hash(d.GetSpec().GetTemplate(), d.GetStatus().GetCollisionCount())
+	sum := templates.Hash(d.GetSpec().GetTemplate(), d.GetStatus().GetCollisionCount())
 	template := proto.CloneOf(d.GetSpec().GetTemplate())
 	if template.Metadata == nil {
 		template.Metadata = &metav1.ObjectMeta{}
