@@ -202,3 +202,13 @@ func refusal(r *rule, at *field.Path, v any, s *structural.Schema, message strin
 	}
 	return field.Invalid(at, v, message)
 }
+
+// CheckValue evaluates the rules on a value of the schema at a path.
+func (s *Set) CheckValue(ctx context.Context, value any, at *field.Path) field.ErrorList {
+	if s.Empty() {
+		return nil
+	}
+	e := evaluator{ctx: ctx, budget: cel.NewBudget(cel.PerObject)}
+	e.node(s.root, value, nil, at, false)
+	return e.errs
+}

@@ -52,3 +52,6 @@ func (s *Schema) defaultMembers(m map[string]any) {
 		sub.setDefaults(m[name])
 	}
 }
+
+// DefaultValue is SetDefaults for a value that need not be an object.
+func (s *Schema) DefaultValue(v any) { s.setDefaults(v) }

@@ -83,3 +83,9 @@ func (p *pruner) join() string {
 	}
 	return out
 }
+
+// PruneValue is Prune for a value that need not be an object, such as a default.
+func (s *Schema) PruneValue(v any, dropped func(path string)) {
+	p := pruner{dropped: dropped}
+	p.value(v, s, false)
+}

@@ -116,3 +116,16 @@ func (p *pair) Item(i int) rules.History {
 	}
 	return nil
 }
+
+// Value returns what is wrong with a value by itself, such as a default; set may be nil.
+func Value(s *structural.Schema, set *rules.Set, value any, at *field.Path) field.ErrorList {
+	errs := checkOpenAPI(specOf(s.Props), value, nil, at)
+	errs = append(errs, checkEmbedded(s, value, at, false)...)
+	errs = append(errs, checkLists(s, value, at)...)
+	if set.Empty() || blocked(errs) {
+		return errs
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), ruleTime)
+	defer cancel()
+	return append(errs, set.CheckValue(ctx, value, at)...)
+}
