@@ -58,7 +58,11 @@ func (s *Server) Patch(ctx context.Context, req *resourcev1.PatchRequest) (*Resu
 
 // patch sets obj to old with a patch (other than an apply) on it.
 func (r *request) patch(k *schema.Kind, old, obj proto.Message, req *resourcev1.PatchRequest) error {
-	tree, err := k.ToTree(old)
+	from, p := old, partOf(k, old, req)
+	if p != nil {
+		from = p.touched
+	}
+	tree, err := k.ToTree(from)
 	if err != nil {
 		return apierrors.NewInternal(err)
 	}
@@ -82,6 +86,7 @@ func (r *request) patch(k *schema.Kind, old, obj proto.Message, req *resourcev1.
 		return apierrors.NewInvalid("", "", "", causes("FieldValueInvalid", "patch",
 			fmt.Sprintf("Invalid value: %q: %v", req.GetPatch(), err)))
 	}
+	p.complete(obj, old)
 	return nil
 }
 
