@@ -35,13 +35,6 @@ type call struct {
 // resource serves a path under /api/<version>/ or /apis/<group>/<version>/.
 func (s *Server) resource(w http.ResponseWriter, r *http.Request, info *request.Info) {
 	c := &call{s: s, r: r, w: w, info: info}
-	if k, ok := s.cfg.Registry.ByResource(info.Group, info.Version, info.Resource); ok && emptyCollection(k, info.Verb) {
-		c.kind = k
-		if err := c.listNothing(); err != nil {
-			respond.Error(w, r, err)
-		}
-		return
-	}
 	if err := c.find(); err != nil {
 		// Who may not ask is not told what there is.
 		if denied := c.authorize(info.Verb); denied != nil {
@@ -75,6 +68,9 @@ func (c *call) find() error {
 		return apierrors.NewUnknownResource(c.info.Group, c.info.Resource)
 	}
 	c.kind = k
+	if k.Deprecation != "" {
+		warn(c.w, []string{k.Deprecation})
+	}
 	unknown := apierrors.NewUnknownResource(k.Group, k.Plural)
 	namespaced := c.info.Namespace != "" && !(k.Group == "" && k.Plural == "namespaces")
 	switch {
@@ -143,13 +139,9 @@ func (c *call) dispatch() error {
 	return notAllowed()
 }
 
-// want is what a resource can be answered as. Kinds without a descriptor have no protobuf form.
+// want is what a resource can be answered as. Custom objects have no protobuf form, but their metadata has.
 func (c *call) want(views bool) media.Want {
-	formats := respond.AllFormats
-	if c.kind.Descriptor == nil {
-		formats = []media.Format{media.JSON, media.YAML}
-	}
-	return media.Want{Formats: formats, Views: views}
+	return media.Want{Formats: respond.AllFormats, Views: views, MetadataProtobuf: c.kind.IsCustom() && c.info.Subresource != "scale"}
 }
 
 func (c *call) resourceRef() *resourcev1.Resource {
@@ -350,10 +342,16 @@ var patchTypes = map[string]resourcev1.PatchType{
 // patchNames lists them as Kubernetes' 415 does.
 const patchNames = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml"
 
+// customPatchNames are those of custom kinds.
+const customPatchNames = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+
 func (c *call) patch() error {
 	contentType, _, _ := strings.Cut(c.r.Header.Get("Content-Type"), ";")
 	typ, ok := patchTypes[strings.ToLower(strings.TrimSpace(contentType))]
-	if !ok || (typ == resourcev1.PatchType_PATCH_TYPE_STRATEGIC_MERGE && c.kind.Descriptor == nil) {
+	if custom := c.kind.IsCustom() && c.info.Subresource != "scale"; !ok || custom && typ == resourcev1.PatchType_PATCH_TYPE_STRATEGIC_MERGE {
+		if custom {
+			return apierrors.NewUnsupportedMediaType(customPatchNames)
+		}
 		return apierrors.NewUnsupportedMediaType(patchNames)
 	}
 	out, err := respond.New(c.w, c.r, c.want(true))

@@ -29,9 +29,6 @@ func (c *call) watch() error {
 	want := c.want(true)
 	want.Stream = true
 	want.Formats = respond.WatchFormats
-	if c.kind.Descriptor == nil {
-		want.Formats = want.Formats[:1]
-	}
 	out, err := respond.New(c.w, c.r, want)
 	if err != nil {
 		return err

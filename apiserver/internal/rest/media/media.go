@@ -68,6 +68,8 @@ type Want struct {
 	Formats []Format
 	// Stream tells that a watch is answered. It has no YAML form.
 	Stream bool
+	// MetadataProtobuf tells that only metadata has a protobuf form.
+	MetadataProtobuf bool
 	// Views tells whether tables and metadata are offered for this resource.
 	Views bool
 }
@@ -107,6 +109,9 @@ func Negotiate(r *http.Request, want Want) (a Accepted, ok bool) {
 		a := Accepted{Format: format, Params: c.params}
 		switch c.params["as"] {
 		case "":
+			if format == Protobuf && want.MetadataProtobuf {
+				continue
+			}
 			return a, true
 		case "Table":
 			a.View = Table
