@@ -44,13 +44,14 @@ func (s *server) serve(ctx, background context.Context) error {
 	s.rest, err = rest.New(rest.Config{
 		Registry: schema.Builtin(), Pipeline: s.pipeline, Authenticator: s.authn, Authorizer: s.authz,
 		Sessions: s.session, Health: s.health(&stopping), Metrics: promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{}),
-		Documents: s.documents(), Limiter: s.limiter,
+		Documents: s.documents(), Limiter: s.limiter, Extensions: s.extension,
 		Registerer: s.cfg.Registerer, Logger: s.log.Named("rest"), RequestTimeout: s.cfg.RequestTimeout,
 		Address: fmt.Sprintf("%s:%d", s.settings.advertise, s.settings.restPort), Version: version(),
 	})
 	if err != nil {
 		return err
 	}
+	s.extension.SetDial(s.rest.DialService)
 	// What http.Server says is about single connections: handshakes that clients broke off, mostly.
 	httpLog, err := zap.NewStdLogAt(s.log.Named("http"), zap.DebugLevel)
 	if err != nil {
@@ -111,7 +112,7 @@ func (s *server) stop(web *http.Server) {
 
 // documents are the fixed documents besides discovery: OpenAPI, and by what others verify tokens.
 func (s *server) documents() map[string]http.Handler {
-	all := apidocs.New(openapi.New(schema.Builtin(), KubernetesVersion)).Paths()
+	all := s.extension.Documents(apidocs.New(openapi.New(schema.Builtin(), KubernetesVersion)).Paths())
 	maps.Copy(all, s.authn.Documents(s.authority.ServerURL()))
 	return all
 }

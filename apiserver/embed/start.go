@@ -16,8 +16,13 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/keelson/keelson/apiserver/internal/aggregate"
+	"github.com/keelson/keelson/apiserver/internal/admission/plugins"
 	"github.com/keelson/keelson/apiserver/internal/authn"
 	"github.com/keelson/keelson/apiserver/internal/authz"
+	"github.com/keelson/keelson/apiserver/internal/customresource"
+	"github.com/keelson/keelson/apiserver/internal/customresource/definition"
+	"github.com/keelson/keelson/apiserver/internal/callout"
 	"github.com/keelson/keelson/apiserver/internal/fairness"
 	"github.com/keelson/keelson/apiserver/internal/grpcdoor"
 	"github.com/keelson/keelson/apiserver/internal/pki"
@@ -46,6 +51,9 @@ type server struct {
 	authz     *authz.Authorizer
 	authn     *authn.Authenticator
 	limiter   *fairness.Limiter
+	extension *aggregate.Aggregator
+	callout   *callout.Client
+	registry  *schema.Registry
 	pipeline  *pipeline.Server
 	tunnel    *tunnel.Server
 	rest      *rest.Server
@@ -189,6 +197,7 @@ func (s *server) startPipeline(starting, background context.Context, group *errg
 	}
 	s.limiter = fairness.New(fairness.Options{Seats: s.cfg.MaxRequests, Registerer: s.cfg.Registerer})
 	s.tunnel = tunnel.New(tunnel.Config{Logger: s.log.Named("tunnel")})
+	s.registry = schema.Builtin().Fork()
 	s.pipeline, err = pipeline.New(s.pipelineConfig())
 	if err != nil {
 		return err
@@ -208,6 +217,11 @@ func (s *server) startPipeline(starting, background context.Context, group *errg
 		s.authn.Run(background, s.pipeline)
 		return nil
 	})
+	s.extension = s.newAggregator(schema.Builtin())
+	group.Go(func() error {
+		s.extension.Run(background, s.pipeline)
+		return nil
+	})
 	group.Go(func() error {
 		fairness.NewController(s.limiter, s.log.Named("fairness")).Run(background, s.pipeline)
 		return nil
@@ -216,17 +230,34 @@ func (s *server) startPipeline(starting, background context.Context, group *errg
 		s.pipeline.Close()
 		return fmt.Errorf("authentication and authorization: %w", err)
 	}
+	custom := customresource.New(customresource.Options{Server: s.pipeline, Caller: s.callout, Logger: s.log.Named("customresource")})
+	group.Go(func() error {
+		custom.Run(background)
+		return nil
+	})
+	if err := custom.WaitForSync(starting); err != nil {
+		s.pipeline.Close()
+		return fmt.Errorf("custom resources: %w", err)
+	}
 	return nil
 }
 
 func (s *server) pipelineConfig() pipeline.Config {
 	return pipeline.Config{
-		Registry: schema.Builtin(), Store: s.store, Authorizer: s.authz, Admission: s.authz.Admission(),
+		Registry: schema.Builtin(), Store: s.store, Authorizer: s.authz, Admission: s.admission(),
 		Handlers: append(s.authz.Handlers(), s.authn.Handlers()...), Logger: s.log.Named("pipeline"), ClusterIPRange: s.settings.services,
 		NodePortRange: s.settings.nodePorts, EventTTL: s.cfg.EventTTL,
 		BatchGate: grpcdoor.BatchGate(s.limiter),
 		Advertise: netip.AddrPortFrom(s.settings.advertise, s.settings.restPort),
 	}
+}
+
+// admission are the plugins beside those that the pipeline always runs.
+func (s *server) admission() []pipeline.Admission {
+	s.callout = callout.New("keelson-apiserver-admission")
+	return append(s.authz.Admission(), plugins.New(plugins.Config{
+		Authorizer: s.authz, Client: s.callout, Registerer: s.cfg.Registerer, Logger: s.log.Named("admission"),
+	})...)
 }
 
 // issuer is who signs service-account tokens, and whom they are for where nobody else is named.

@@ -30,7 +30,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, info *request.Inf
 	if err != nil {
 		return r, nil, err
 	}
-	if long {
+	if _, extended := s.extension(info); long || extended {
 		r = r.WithContext(fairness.NewContext(r.Context(), seat))
 	}
 	return r, seat, nil

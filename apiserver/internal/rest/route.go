@@ -16,6 +16,10 @@ import (
 
 // route finds what serves the path.
 func (s *Server) route(w http.ResponseWriter, r *http.Request, info *request.Info) {
+	if h, ok := s.extension(info); ok {
+		s.extend(w, r, info, h)
+		return
+	}
 	if info.IsResource {
 		s.resource(w, r, info)
 		return
@@ -78,7 +82,7 @@ func (s *Server) authorize(ctx context.Context, a pipeline.Attributes) error {
 
 // index lists the paths.
 func (s *Server) index(w http.ResponseWriter, r *http.Request) {
-	s.json(w, r, map[string][]string{"paths": s.paths})
+	s.json(w, r, map[string][]string{"paths": s.listPaths()})
 }
 
 // Version is the answer of /version, in the form that kubectl version reads.

@@ -58,6 +58,8 @@ type Config struct {
 	MaxBody int64
 	// Limiter shares the server out among its clients. Nil: one of this door's own, with what every cluster starts with.
 	Limiter *fairness.Limiter
+	// Extensions are other servers that add to the API; nil where there are none.
+	Extensions Extensions
 	// Version is what /version says.
 	Version Version
 }
@@ -65,11 +67,10 @@ type Config struct {
 // Server is the door. It is an http.Handler; Close ends what lasts.
 type Server struct {
 	cfg       Config
-	discovery *discovery.Handler
+	discovery *discovery.Live
 	streams   *podstream.Handler
 	proxies   *proxy.Handler
 	metrics   *metrics
-	paths     []string
 
 	slack time.Duration // see transferSlack
 
@@ -103,12 +104,11 @@ func New(cfg Config) (*Server, error) {
 		cfg.Health = health.New(nil)
 	}
 	s := &Server{cfg: cfg, slack: transferSlack, metrics: newMetrics(cfg.Registerer)}
-	s.discovery = discovery.New(cfg.Registry.Kinds(), s.serves, cfg.Address)
+	s.discovery = discovery.NewLive(cfg.Registry, s.serves, cfg.Address, others(cfg.Extensions))
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	read := objects{cfg.Pipeline}
 	s.streams = podstream.New(podstream.Config{Pod: read.Pod, Open: cfg.Sessions})
 	s.proxies = proxy.New(proxy.Config{Objects: read, Open: cfg.Sessions, Logger: cfg.Logger})
-	s.paths = s.listPaths()
 	return s, nil
 }
 

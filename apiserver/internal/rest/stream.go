@@ -34,6 +34,10 @@ func (c *call) stream() {
 	if c.r.Method == http.MethodHead {
 		return
 	}
+	if err := c.admitConnect(); err != nil {
+		respond.Error(c.w, c.r, err)
+		return
+	}
 	if err := c.s.streams.Serve(c.w, c.r, c.info.Namespace, c.info.Name, c.info.Subresource); err != nil {
 		respond.Error(c.w, c.r, err)
 	}
@@ -42,6 +46,10 @@ func (c *call) stream() {
 // proxy sends the request on to a pod, service or node.
 func (c *call) proxy() {
 	if err := c.authorize(c.info.Verb); err != nil {
+		respond.Error(c.w, c.r, err)
+		return
+	}
+	if err := c.admitConnect(); err != nil {
 		respond.Error(c.w, c.r, err)
 		return
 	}
