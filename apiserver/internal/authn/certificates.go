@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"sync"
 	"time"
+	"weak"
 
 	"github.com/keelson/keelson/proto/pipeline/identity"
 )
@@ -14,13 +15,15 @@ import (
 const maxCached = 8192
 
 // certificates turns client certificates into users. Verifying a chain costs a tenth of a millisecond and happens once
-// a certificate; after that a look-up by its hash.
+// a certificate; after that a look-up by its hash, and for further requests on the same connection by its address.
 type certificates struct {
 	roots *x509.CertPool
 	now   func() time.Time
 
 	mu    sync.RWMutex
 	known map[[sha256.Size]byte]*certUser
+	// parsed are the same by the certificates themselves, which TLS parses once for all connections that use them.
+	parsed map[weak.Pointer[x509.Certificate]]*certUser
 }
 
 type certUser struct {
@@ -30,30 +33,41 @@ type certUser struct {
 }
 
 func newCertificates(roots *x509.CertPool, now func() time.Time) *certificates {
-	return &certificates{roots: roots, now: now, known: make(map[[sha256.Size]byte]*certUser)}
+	return &certificates{roots: roots, now: now, known: make(map[[sha256.Size]byte]*certUser),
+		parsed: make(map[weak.Pointer[x509.Certificate]]*certUser)}
 }
 
 // user returns who a verified certificate belongs to. chain[0] is the certificate that the peer has proven to hold.
 func (c *certificates) user(chain []*x509.Certificate) (*identity.User, error) {
-	sum := sha256.Sum256(chain[0].Raw)
-	now := c.now()
+	now, at := c.now(), weak.Make(chain[0])
 	c.mu.RLock()
-	known := c.known[sum]
+	known := c.parsed[at]
 	c.mu.RUnlock()
-	if known != nil && !now.Before(known.from) && !now.After(known.until) {
+	if known.valid(now) {
 		return known.user, nil
 	}
-	u, err := c.verify(chain, now, sum)
-	if err != nil {
-		return nil, err
+	sum := sha256.Sum256(chain[0].Raw)
+	c.mu.RLock()
+	known = c.known[sum]
+	c.mu.RUnlock()
+	if !known.valid(now) {
+		var err error
+		if known, err = c.verify(chain, now, sum); err != nil {
+			return nil, err
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.known) >= maxCached {
+	if len(c.known) >= maxCached || len(c.parsed) >= maxCached {
 		clear(c.known) // rare, and cheap to fill again
+		clear(c.parsed)
 	}
-	c.known[sum] = u
-	return u.user, nil
+	c.known[sum], c.parsed[at] = known, known
+	return known.user, nil
+}
+
+func (u *certUser) valid(now time.Time) bool {
+	return u != nil && !now.Before(u.from) && !now.After(u.until)
 }
 
 func (c *certificates) verify(chain []*x509.Certificate, now time.Time, sum [sha256.Size]byte) (*certUser, error) {
