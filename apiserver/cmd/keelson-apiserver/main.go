@@ -20,6 +20,7 @@ func main() {
 		MetricsAddress: "127.0.0.1:6445",
 		Flags:          func(fs *pflag.FlagSet) { flags(fs, &cfg) },
 		Run: func(ctx context.Context, p *process.Process) error {
+			boundMemory()
 			cfg.Logger, cfg.Health = p.Logger, p.Health
 			return embed.Start(ctx, cfg)
 		},
