@@ -21,7 +21,6 @@ import (
 	"github.com/keelson/keelson/apiserver/internal/rest/health"
 	"github.com/keelson/keelson/apiserver/internal/rest/podstream"
 	tunnelv1 "github.com/keelson/keelson/proto/gen/keelson/tunnel/v1"
-	"github.com/keelson/keelson/proto/schema"
 	"github.com/keelson/keelson/proto/schema/openapi"
 )
 
@@ -42,7 +41,7 @@ func (s *server) serve(ctx, background context.Context) error {
 	}
 	s.grpc = door
 	s.rest, err = rest.New(rest.Config{
-		Registry: schema.Builtin(), Pipeline: s.pipeline, Authenticator: s.authn, Authorizer: s.authz,
+		Registry: s.registry, Pipeline: s.pipeline, Authenticator: s.authn, Authorizer: s.authz,
 		Sessions: s.session, Health: s.health(&stopping), Metrics: promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{}),
 		Documents: s.documents(), Limiter: s.limiter, Extensions: s.extension,
 		Registerer: s.cfg.Registerer, Logger: s.log.Named("rest"), RequestTimeout: s.cfg.RequestTimeout,
@@ -52,6 +51,7 @@ func (s *server) serve(ctx, background context.Context) error {
 		return err
 	}
 	s.extension.SetDial(s.rest.DialService)
+	s.callout.SetDial(s.rest.DialService)
 	// What http.Server says is about single connections: handshakes that clients broke off, mostly.
 	httpLog, err := zap.NewStdLogAt(s.log.Named("http"), zap.DebugLevel)
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *server) stop(web *http.Server) {
 
 // documents are the fixed documents besides discovery: OpenAPI, and by what others verify tokens.
 func (s *server) documents() map[string]http.Handler {
-	all := s.extension.Documents(apidocs.New(openapi.New(schema.Builtin(), KubernetesVersion)).Paths())
+	all := s.extension.Documents(apidocs.New(openapi.New(s.registry, KubernetesVersion)).Paths())
 	maps.Copy(all, s.authn.Documents(s.authority.ServerURL()))
 	return all
 }

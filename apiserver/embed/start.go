@@ -16,13 +16,13 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/keelson/keelson/apiserver/internal/aggregate"
 	"github.com/keelson/keelson/apiserver/internal/admission/plugins"
+	"github.com/keelson/keelson/apiserver/internal/aggregate"
 	"github.com/keelson/keelson/apiserver/internal/authn"
 	"github.com/keelson/keelson/apiserver/internal/authz"
+	"github.com/keelson/keelson/apiserver/internal/callout"
 	"github.com/keelson/keelson/apiserver/internal/customresource"
 	"github.com/keelson/keelson/apiserver/internal/customresource/definition"
-	"github.com/keelson/keelson/apiserver/internal/callout"
 	"github.com/keelson/keelson/apiserver/internal/fairness"
 	"github.com/keelson/keelson/apiserver/internal/grpcdoor"
 	"github.com/keelson/keelson/apiserver/internal/pki"
@@ -217,7 +217,7 @@ func (s *server) startPipeline(starting, background context.Context, group *errg
 		s.authn.Run(background, s.pipeline)
 		return nil
 	})
-	s.extension = s.newAggregator(schema.Builtin())
+	s.extension = s.newAggregator(s.registry)
 	group.Go(func() error {
 		s.extension.Run(background, s.pipeline)
 		return nil
@@ -244,7 +244,7 @@ func (s *server) startPipeline(starting, background context.Context, group *errg
 
 func (s *server) pipelineConfig() pipeline.Config {
 	return pipeline.Config{
-		Registry: schema.Builtin(), Store: s.store, Authorizer: s.authz, Admission: s.admission(),
+		Registry: s.registry, Store: s.store, Authorizer: s.authz, Admission: s.admission(),
 		Handlers: append(s.authz.Handlers(), s.authn.Handlers()...), Logger: s.log.Named("pipeline"), ClusterIPRange: s.settings.services,
 		NodePortRange: s.settings.nodePorts, EventTTL: s.cfg.EventTTL,
 		BatchGate: grpcdoor.BatchGate(s.limiter),
@@ -255,7 +255,7 @@ func (s *server) pipelineConfig() pipeline.Config {
 // admission are the plugins beside those that the pipeline always runs.
 func (s *server) admission() []pipeline.Admission {
 	s.callout = callout.New("keelson-apiserver-admission")
-	return append(s.authz.Admission(), plugins.New(plugins.Config{
+	return append(append(s.authz.Admission(), definition.New()), plugins.New(plugins.Config{
 		Authorizer: s.authz, Client: s.callout, Registerer: s.cfg.Registerer, Logger: s.log.Named("admission"),
 	})...)
 }
