@@ -33,6 +33,9 @@ func (s *Server) Create(ctx context.Context, req *resourcev1.CreateRequest) (*Re
 	if err != nil {
 		return nil, err
 	}
+	if err := res.can("create"); err != nil {
+		return nil, err
+	}
 	if r.sub != "" || res.objects == nil {
 		return r.post(ctx, req.GetObject())
 	}

@@ -30,6 +30,9 @@ func (s *Server) Get(ctx context.Context, req *resourcev1.GetRequest) (*Item, er
 		}
 		return r.handle(ctx, h.Get, nil)
 	}
+	if r.res.hooks.Computed != nil {
+		return r.computed(ctx)
+	}
 	if err := s.fresh(ctx, req.GetResourceVersion()); err != nil {
 		return nil, err
 	}

@@ -17,6 +17,9 @@ func (s *Server) List(ctx context.Context, req *resourcev1.ListRequest) (*List, 
 	if err != nil {
 		return nil, err
 	}
+	if res.hooks.Computed != nil {
+		return s.computed(ctx, res, f)
+	}
 	snap, from, err := s.page(ctx, res, req)
 	if err != nil {
 		return nil, err

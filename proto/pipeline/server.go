@@ -176,5 +176,8 @@ func (s *Server) stored(r *resourcev1.Resource, verb string) (*resource, error) 
 	if err == nil && res.objects == nil {
 		return nil, apierrors.NewMethodNotSupported(res.kind.Group, res.kind.Plural, verb)
 	}
+	if err == nil {
+		err = res.can(verb)
+	}
 	return res, err
 }

@@ -26,6 +26,9 @@ type Kind struct {
 	Served bool
 	// Ephemeral kinds exist only as requests and responses; nothing is stored.
 	Ephemeral bool
+	// Verbs are those that the kind has where that are not all: then its objects are not stored, but made up when they are
+	// asked for.
+	Verbs []string
 	// Generation tells whether metadata.generation is kept.
 	Generation bool
 	// NameFormat is the rule of metadata.name, a name of package format.

@@ -148,6 +148,7 @@ func kindOf(gv *optionsv1.GroupVersion, md protoreflect.MessageDescriptor) *Kind
 		ShortNames: res.GetShortNames(), Categories: res.GetCategories(), Namespaced: !res.GetClusterScoped(),
 		Served: res.GetServed(), Ephemeral: res.GetEphemeral(), Generation: res.GetGeneration(),
 		NameFormat: cmp.Or(res.GetNameFormat(), "dns-subdomain"), SelectableFields: res.GetSelectableFields(),
+		Verbs: res.GetVerbs(), Deprecation: res.GetDeprecation(),
 		StoragePath: res.GetStoragePath(), Descriptor: md, messageType: t,
 	}
 	k.StoragePath = cmp.Or(k.StoragePath, k.Plural)

@@ -55,6 +55,7 @@ func New(cfg Config) *Set {
 			{"", "replicationcontrollers"}: {Orphans: true},
 			{"", "persistentvolumeclaims"}: core.Claims(),
 			{"", "persistentvolumes"}:      core.Volumes(),
+			{"", "componentstatuses"}:      core.Components(cfg.Access, cfg.Store, cfg.Clock),
 			{"", "resourcequotas"}:         core.Quotas(cfg.Access, cfg.Clock),
 			{"batch", "jobs"}:              batch.Jobs(),
 			{"certificates.k8s.io", "certificatesigningrequests"}: certificates.Requests(cfg.Clock),

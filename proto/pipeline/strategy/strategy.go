@@ -64,6 +64,8 @@ type Hooks struct {
 	// Grace returns how many seconds a deletion gives the object, from what was asked for; nil means that the kind
 	// has no graceful deletion.
 	Grace func(obj Object, asked *int64) *int64
+	// Computed returns the objects of a kind that is not stored, by name.
+	Computed func(ctx context.Context) ([]Object, error)
 	// Orphans tells that a deletion that says nothing of dependents leaves them alone.
 	Orphans bool
 	// BeginDelete alters the object when its deletion begins but cannot be finished at once.

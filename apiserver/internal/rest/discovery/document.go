@@ -95,6 +95,9 @@ func verbs(k *schema.Kind) []string {
 	if k.Ephemeral {
 		return ephemeralVerbs
 	}
+	if len(k.Verbs) > 0 {
+		return k.Verbs
+	}
 	return storedVerbs
 }
 

@@ -23,8 +23,8 @@ func quotaResourceName(name string, at *rule.Path) rule.ErrorList {
 // Scopes that only count some pods, and those that only count some claims.
 var (
 	knownScopes = []string{"Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass", "VolumeAttributesClass", "CrossNamespacePodAffinity"}
-	podScopes = []string{"Terminating", "NotTerminating", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity"}
-	podCounts = []string{"pods", "cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory"}
+	podScopes   = []string{"Terminating", "NotTerminating", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity"}
+	podCounts   = []string{"pods", "cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory"}
 )
 
 // scopeFits tells whether a resource is one of what a scope chooses.

@@ -210,16 +210,16 @@ var File_keelson_core_v1_component_status_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_component_status_proto_rawDesc = "" +
 	"\n" +
-	"&keelson/core/v1/component_status.proto\x12\x0fkeelson.core.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x8c\x02\n" +
+	"&keelson/core/v1/component_status.proto\x12\x0fkeelson.core.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xc8\x02\n" +
 	"\x0fComponentStatus\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12c\n" +
 	"\n" +
 	"conditions\x18\x02 \x03(\v2#.keelson.core.v1.ComponentConditionB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04type\x8a\x01\x05merge\x92\x01\x04typeR\n" +
-	"conditions:S\xaa\xd4\x18O\n" +
+	"conditions:\x8e\x01\xaa\xd4\x18\x89\x01\n" +
 	"\x11componentstatuses\x1a\x02cs(\x01:\x10\n" +
 	"\x06Status\x12\x06string:\x11\n" +
 	"\aMessage\x12\x06string:\x0f\n" +
-	"\x05Error\x12\x06string\"\x84\x01\n" +
+	"\x05Error\x12\x06string`\x01z\x03getz\x04list\x82\x01*v1 ComponentStatus is deprecated in v1.19+\"\x84\x01\n" +
 	"\x12ComponentCondition\x12\x1c\n" +
 	"\x04type\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04type\x12 \n" +
 	"\x06status\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x06status\x12\x18\n" +

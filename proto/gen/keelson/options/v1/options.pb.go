@@ -244,7 +244,12 @@ type Resource struct {
 	// Whether metadata.generation is kept: raised when anything but metadata and status changes.
 	Generation bool `protobuf:"varint,13,opt,name=generation,proto3" json:"generation,omitempty"`
 	// Name rule of metadata.name: one of the formats of Field.format. Default: dns-subdomain.
-	NameFormat    string `protobuf:"bytes,14,opt,name=name_format,json=nameFormat,proto3" json:"name_format,omitempty"`
+	NameFormat string `protobuf:"bytes,14,opt,name=name_format,json=nameFormat,proto3" json:"name_format,omitempty"`
+	// The verbs that the kind has, where those are not all. Objects of a kind without create are not stored: the server makes
+	// them up when it is asked (componentstatuses).
+	Verbs []string `protobuf:"bytes,15,rep,name=verbs,proto3" json:"verbs,omitempty"`
+	// What users of the kind are warned of.
+	Deprecation   string `protobuf:"bytes,16,opt,name=deprecation,proto3" json:"deprecation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -373,6 +378,20 @@ func (x *Resource) GetGeneration() bool {
 func (x *Resource) GetNameFormat() string {
 	if x != nil {
 		return x.NameFormat
+	}
+	return ""
+}
+
+func (x *Resource) GetVerbs() []string {
+	if x != nil {
+		return x.Verbs
+	}
+	return nil
+}
+
+func (x *Resource) GetDeprecation() string {
+	if x != nil {
+		return x.Deprecation
 	}
 	return ""
 }
@@ -836,7 +855,7 @@ const file_keelson_options_v1_options_proto_rawDesc = "" +
 	" keelson/options/v1/options.proto\x12\x12keelson.options.v1\x1a google/protobuf/descriptor.proto\">\n" +
 	"\fGroupVersion\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\tR\aversion\"\x91\x04\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\"\xc9\x04\n" +
 	"\bResource\x12\x16\n" +
 	"\x06plural\x18\x01 \x01(\tR\x06plural\x12\x1a\n" +
 	"\bsingular\x18\x02 \x01(\tR\bsingular\x12\x1f\n" +
@@ -858,7 +877,9 @@ const file_keelson_options_v1_options_proto_rawDesc = "" +
 	"generation\x18\r \x01(\bR\n" +
 	"generation\x12\x1f\n" +
 	"\vname_format\x18\x0e \x01(\tR\n" +
-	"nameFormat\"K\n" +
+	"nameFormat\x12\x14\n" +
+	"\x05verbs\x18\x0f \x03(\tR\x05verbs\x12 \n" +
+	"\vdeprecation\x18\x10 \x01(\tR\vdeprecation\"K\n" +
 	"\vSubresource\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
