@@ -2,10 +2,12 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/keelson/keelson/proto/apierrors"
 	"github.com/keelson/keelson/proto/codec"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/pipeline/admission"
@@ -72,6 +74,23 @@ func (r *request) admit(ctx context.Context, a *admission.Request) error {
 		if !a.Again {
 			break
 		}
+	}
+	return r.sameObject(a)
+}
+
+// sameObject refuses what plugins make of an object that would then be stored elsewhere. A creation's name is theirs to
+// choose.
+func (r *request) sameObject(a *admission.Request) error {
+	if a.Object == nil || a.ObjectKind != a.Kind {
+		return nil
+	}
+	meta := metadata(a.Object)
+	if a.Kind.Namespaced && meta.GetNamespace() != r.namespace {
+		return apierrors.NewNameMismatch("namespace", meta.GetNamespace(), r.namespace)
+	}
+	if was := a.Old; was != nil && meta.GetName() != was.GetMetadata().GetName() {
+		return apierrors.NewInvalid(a.Kind.Group, a.Kind.Kind, r.name, causes("FieldValueInvalid", "metadata.name",
+			fmt.Sprintf("Invalid value: %q: field is immutable", meta.GetName())))
 	}
 	return nil
 }

@@ -22,8 +22,10 @@ type Schema struct {
 	// Nullable, IntOrString, PreserveUnknown and Embedded are nullable, x-kubernetes-int-or-string,
 	// x-kubernetes-preserve-unknown-fields and x-kubernetes-embedded-resource.
 	Nullable, IntOrString, PreserveUnknown, Embedded bool
-	Required                                         []string
-	Enum                                             []any
+	// Dynamic values have no schema, and expressions may look into them all the same.
+	Dynamic  bool
+	Required []string
+	Enum     []any
 	// HasDefault fields do not count in the estimate of how small an object can be.
 	HasDefault                         bool
 	MaxLength, MaxItems, MaxProperties *int64
@@ -43,7 +45,9 @@ func (s *Schema) WithMeta() *Schema {
 		out.Properties[k] = v
 	}
 	out.Properties["apiVersion"], out.Properties["kind"] = text, text
-	out.Properties["metadata"] = &Schema{Type: "object", Properties: map[string]*Schema{"name": text, "generateName": text}}
+	if m := out.Properties["metadata"]; m == nil || m.Properties["name"] == nil || m.Properties["generateName"] == nil {
+		out.Properties["metadata"] = &Schema{Type: "object", Properties: map[string]*Schema{"name": text, "generateName": text}}
+	}
 	return &out
 }
 
@@ -84,6 +88,8 @@ func (d *declarer) declare(s *Schema, name string) *declaration {
 		return out
 	}
 	switch {
+	case s.Dynamic:
+		return d.keep(s, &declaration{typ: celgo.DynType, most: maxRequest - 2, least: 1})
 	case s.IntOrString:
 		most := int64(maxRequest - 2)
 		if s.MaxLength != nil {

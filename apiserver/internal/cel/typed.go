@@ -17,9 +17,10 @@ type Typed struct {
 }
 
 // NewTyped declares a schema; root should be WithMeta where it is that of a whole object.
-func NewTyped(root *Schema) (*Typed, error) { return newTyped(root, "selfType") }
+func NewTyped(root *Schema) (*Typed, error) { return NewNamed(root, "selfType") }
 
-func newTyped(root *Schema, name string) (*Typed, error) {
+// NewNamed is NewTyped for a root whose type has a name of its own in error messages.
+func NewNamed(root *Schema, name string) (*Typed, error) {
 	t := &Typed{root: root, declarer: declarer{objects: map[string]*declaration{}, bySchema: map[*Schema]*declaration{}}}
 	t.declarer.declare(root, name)
 	env, err := Base().env.Extend(func(e *celgo.Env) (*celgo.Env, error) {

@@ -13,6 +13,8 @@ import (
 // Value wraps a JSON tree that a schema describes. Nothing is copied or looked at before an expression asks for it.
 func Value(tree any, s *Schema) ref.Val {
 	switch {
+	case s.Dynamic:
+		return types.DefaultTypeAdapter.NativeToValue(tree)
 	case tree == nil && s.Nullable:
 		return types.NullValue
 	case tree == nil:

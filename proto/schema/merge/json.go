@@ -2,6 +2,7 @@ package merge
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
@@ -22,25 +23,39 @@ func init() {
 }
 
 // JSON applies a JSON patch (RFC 6902) and returns the result; tree is left as it is.
-func JSON(tree map[string]any, patch []byte) (out map[string]any, err error) {
+func JSON(tree map[string]any, patch []byte) (map[string]any, error) {
+	out, passed, err := Tested(tree, patch)
+	if err == nil && !passed {
+		err = unprocessable(jsonpatch.ErrTestFailed)
+	}
+	return out, err
+}
+
+// Tested is JSON for a patch whose tests say whether it is to be applied: passed is false, without an error, where one
+// of them failed.
+func Tested(tree map[string]any, patch []byte) (out map[string]any, passed bool, err error) {
 	defer guard(&err)
 	ops, err := jsonpatch.DecodePatch(patch)
 	if err != nil {
-		return nil, apierrors.NewBadRequest(err.Error())
+		return nil, false, apierrors.NewBadRequest(err.Error())
 	}
 	if len(ops) > MaxOperations {
-		return nil, apierrors.NewRequestEntityTooLarge(fmt.Sprintf("The allowed maximum operations in a JSON patch is %d, got %d",
+		return nil, false, apierrors.NewRequestEntityTooLarge(fmt.Sprintf("The allowed maximum operations in a JSON patch is %d, got %d",
 			MaxOperations, len(ops)))
 	}
 	doc, err := json.Marshal(tree)
 	if err != nil {
-		return nil, apierrors.NewInternal(err)
+		return nil, false, apierrors.NewInternal(err)
 	}
 	doc, err = ops.Apply(doc)
-	if err != nil {
-		return nil, unprocessable(err)
+	if errors.Is(err, jsonpatch.ErrTestFailed) {
+		return nil, false, nil
 	}
-	return parse(doc)
+	if err != nil {
+		return nil, false, unprocessable(err)
+	}
+	out, err = parse(doc)
+	return out, err == nil, err
 }
 
 // Merge applies a JSON merge patch (RFC 7386) and returns the result, which shares parts with tree.
