@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -33,58 +34,101 @@ type Documents struct {
 	registry *schema.Registry
 	version  string
 
-	v2    func() (*Document, error)
-	mu    sync.Mutex
-	v3    map[string]*Document
-	paths []string
+	mu sync.Mutex
+	// revision of the registry for which paths and kinds are.
+	revision int64
+	paths    []string
+	kinds    map[string][]*schema.Kind
+	v2       *Document
+	v3       map[string]made
+}
+
+// made is a document with the kinds that it describes.
+type made struct {
+	*Document
+	kinds []*schema.Kind
 }
 
 // New returns the documents of a server of the given version ("v1.37.0").
 func New(r *schema.Registry, version string) *Documents {
-	d := &Documents{registry: r, version: version, v3: map[string]*Document{}}
-	d.v2 = sync.OnceValues(d.makeV2)
-	seen := map[string]bool{}
-	for _, k := range r.Kinds() {
-		if p := strings.TrimPrefix(base(k.Group, k.Version), "/"); k.Served && !seen[p] {
-			seen[p] = true
+	return &Documents{registry: r, version: version, v3: map[string]made{}}
+}
+
+// refresh follows the registry's custom kinds. The lock is held.
+func (d *Documents) refresh() {
+	revision, _ := d.registry.Revision()
+	if d.kinds != nil && revision == d.revision {
+		return
+	}
+	d.revision, d.paths, d.kinds, d.v2 = revision, nil, map[string][]*schema.Kind{}, nil
+	for _, k := range d.registry.Kinds() {
+		if !k.Served {
+			continue
+		}
+		p := strings.TrimPrefix(base(k.Group, k.Version), "/")
+		if d.kinds[p] == nil {
 			d.paths = append(d.paths, p)
 		}
+		d.kinds[p] = append(d.kinds[p], k)
 	}
-	return d
+	for p, doc := range d.v3 {
+		if !slices.Equal(doc.kinds, d.kinds[p]) {
+			delete(d.v3, p)
+		}
+	}
 }
 
 // V2 returns the one document of OpenAPI 2.
-func (d *Documents) V2() (*Document, error) { return d.v2() }
+func (d *Documents) V2() (*Document, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refresh()
+	if d.v2 == nil {
+		doc, err := d.makeV2()
+		if err != nil {
+			return nil, err
+		}
+		d.v2 = doc
+	}
+	return d.v2, nil
+}
 
 // Paths returns the group versions that have a document of OpenAPI 3: "api/v1", "apis/apps/v1".
-func (d *Documents) Paths() []string { return d.paths }
+func (d *Documents) Paths() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refresh()
+	return d.paths
+}
 
 // V3 returns the document of a group version; ok is false where there is none.
 func (d *Documents) V3(path string) (doc *Document, ok bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if doc := d.v3[path]; doc != nil {
-		return doc, true, nil
+	d.refresh()
+	if m, ok := d.v3[path]; ok {
+		return m.Document, true, nil
 	}
-	for _, p := range d.paths {
-		if p == path {
-			if doc, err = d.makeV3(path); err != nil {
-				return nil, true, err
-			}
-			d.v3[path] = doc
-			return doc, true, nil
-		}
+	if d.kinds[path] == nil {
+		return nil, false, nil
 	}
-	return nil, false, nil
+	if doc, err = d.makeV3(path); err != nil {
+		return nil, true, err
+	}
+	d.v3[path] = made{doc, d.kinds[path]}
+	return doc, true, nil
 }
 
 // Index returns the JSON of /openapi/v3: where each document is, with its hash, by which clients may keep it for ever.
 func (d *Documents) Index() ([]byte, error) {
 	paths := object{}
-	for _, p := range d.paths {
-		doc, _, err := d.V3(p)
+	for _, p := range d.Paths() {
+		doc, ok, err := d.V3(p)
 		if err != nil {
 			return nil, err
+		}
+		if !ok {
+			continue // its kinds have just gone
 		}
 		paths[p] = object{"serverRelativeURL": "/openapi/v3/" + p + "?hash=" + doc.Hash}
 	}

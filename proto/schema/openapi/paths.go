@@ -174,9 +174,9 @@ func (b *builder) operation(o operation) object {
 	for _, code := range codes {
 		a := object{"description": map[string]string{"200": "OK", "201": "Created", "202": "Accepted"}[code]}
 		if b.v3 {
-			a["content"] = b.content(produces, b.ref(o.out))
+			a["content"] = b.content(produces, b.body(o, o.out))
 		} else {
-			a["schema"] = b.ref(o.out)
+			a["schema"] = b.body(o, o.out)
 		}
 		answers[code] = a
 	}
@@ -185,8 +185,11 @@ func (b *builder) operation(o operation) object {
 	switch {
 	case o.patch:
 		consumes, body = patchTypes, b.patchRef()
+		if o.kind.IsCustom() {
+			consumes = patchTypes[:3] // all but the strategic one
+		}
 	case o.in != nil:
-		body = b.ref(o.in)
+		body = b.body(o, o.in)
 	}
 	if b.v3 {
 		if body != nil {
