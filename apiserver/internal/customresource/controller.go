@@ -145,11 +145,6 @@ func (c *Controller) loop(ctx context.Context) {
 			continue
 		}
 		retry = firstRetry
-		select {
-		case <-c.synced:
-		default:
-			close(c.synced)
-		}
 	}
 }
 
@@ -194,6 +189,11 @@ func (c *Controller) reconcile(ctx context.Context) error {
 		return err
 	}
 	c.made = made
+	select {
+	case <-c.synced:
+	default:
+		close(c.synced)
+	}
 	var failed error
 	for i, crd := range list {
 		if err := c.status(ctx, crd, verdicts[i]); err != nil {
