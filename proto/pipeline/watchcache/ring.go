@@ -30,11 +30,21 @@ func (ch *change) gone() *item.Item {
 	return ch.last.Load()
 }
 
+// historyBytes bounds what the recent changes of a kind keep alive that is not the current state any more; leastHistory
+// is how many are kept however large they are.
+const (
+	historyBytes = 12 << 20
+	leastHistory = 512
+)
+
 // ring holds the most recent changes of a kind in order.
 type ring struct {
 	limit   int
 	changes []*change
 	head    int
+	// gone are the first changes that were forgotten because of their size: nil, but still in their places. bytes is what
+	// the others keep alive.
+	gone, bytes int
 	// oldest is the earliest revision from which a watch can start: all later changes are here.
 	oldest int64
 }
@@ -42,23 +52,48 @@ type ring struct {
 func (r *ring) reset(revision int64) { *r = ring{limit: r.limit, oldest: revision} }
 
 func (r *ring) add(ch *change) {
+	r.bytes += ch.size()
 	if len(r.changes) < r.limit {
 		r.changes = append(r.changes, ch)
-		return
+	} else {
+		if r.gone > 0 {
+			r.gone--
+		} else {
+			r.forget(0)
+		}
+		r.changes[r.head] = ch
+		r.head = (r.head + 1) % len(r.changes)
 	}
-	r.oldest = r.changes[r.head].revision
-	r.changes[r.head] = ch
-	r.head = (r.head + 1) % len(r.changes)
+	for r.bytes > historyBytes && len(r.changes)-r.gone > leastHistory {
+		r.forget(r.gone)
+		r.gone++
+	}
 }
 
-func (r *ring) at(i int) *change { return r.changes[(r.head+i)%len(r.changes)] }
+// forget drops the oldest change that is left, the i-th.
+func (r *ring) forget(i int) {
+	at := (r.head + i) % len(r.changes)
+	r.oldest = r.changes[at].revision
+	r.bytes -= r.changes[at].size()
+	r.changes[at] = nil
+}
+
+// size is what a change keeps alive: the state that it has replaced.
+func (ch *change) size() int {
+	if ch.old == nil {
+		return 0
+	}
+	return len(ch.old.Wire)
+}
+
+func (r *ring) at(i int) *change { return r.changes[(r.head+r.gone+i)%len(r.changes)] }
 
 // after calls f for each change after a revision; false where the ring does not reach back so far.
 func (r *ring) after(revision int64, f func(*change)) bool {
 	if revision < r.oldest {
 		return false
 	}
-	n := len(r.changes)
+	n := len(r.changes) - r.gone
 	for i := sort.Search(n, func(i int) bool { return r.at(i).revision > revision }); i < n; i++ {
 		f(r.at(i))
 	}
