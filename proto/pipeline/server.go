@@ -144,6 +144,10 @@ func (s *Server) Start(ctx context.Context) error {
 		s.Close()
 		return fmt.Errorf("bootstrap: %w", err)
 	}
+	if err := s.kinds.Repair(ctx); err != nil {
+		s.Close()
+		return fmt.Errorf("addresses and ports of services: %w", err)
+	}
 	s.run(func() { s.kinds.Run(s.ctx) })
 	if s.cfg.Advertise.IsValid() {
 		s.run(s.advertise)

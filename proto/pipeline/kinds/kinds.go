@@ -67,5 +67,8 @@ func New(cfg Config) *Set {
 	}
 }
 
+// Repair brings what the kinds' logic has outside of objects in line with them, before the first request.
+func (s *Set) Repair(ctx context.Context) error { return s.services.Repair(ctx) }
+
 // Run keeps what the kinds' logic has outside of objects in repair, until the context ends.
 func (s *Set) Run(ctx context.Context) { s.services.Run(ctx) }

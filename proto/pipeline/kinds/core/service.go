@@ -30,14 +30,18 @@ func (s *Services) Hooks() strategy.Hooks {
 	return strategy.Hooks{PrepareCreate: s.prepareCreate, PrepareUpdate: s.prepareUpdate, Reserve: s.reserve, Deleted: s.deleted}
 }
 
-// Run repairs claims at the start and now and then, until the context ends.
+// Repair makes the claims those of the stored Services: before the first request, which could else be given what a
+// Service has that another server has stored.
+func (s *Services) Repair(ctx context.Context) error { return s.claims.Repair(ctx) }
+
+// Run repairs claims now and then, until the context ends.
 func (s *Services) Run(ctx context.Context) {
 	tick := time.NewTicker(repairEvery)
 	defer tick.Stop()
 	for {
-		s.claims.RepairOrLog(ctx)
 		select {
 		case <-tick.C:
+			s.claims.RepairOrLog(ctx)
 		case <-ctx.Done():
 			return
 		}

@@ -41,11 +41,13 @@ func (a *Allocator) Repair(ctx context.Context) error {
 				a.adopt(ctx, ipKeys+ip, o)
 			}
 		}
+		have := []int32{svc.GetSpec().GetHealthCheckNodePort()}
 		for _, p := range svc.GetSpec().GetPorts() {
-			if n := p.GetNodePort(); n != 0 {
-				if _, ok := ports[strconv.Itoa(int(n))]; !ok {
-					a.adopt(ctx, portKeys+strconv.Itoa(int(n)), o)
-				}
+			have = append(have, p.GetNodePort())
+		}
+		for _, n := range have {
+			if _, ok := ports[strconv.Itoa(int(n))]; !ok && n != 0 {
+				a.adopt(ctx, portKeys+strconv.Itoa(int(n)), o)
 			}
 		}
 	}
