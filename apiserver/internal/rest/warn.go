@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/keelson/keelson/apiserver/internal/rest/body"
@@ -12,22 +13,52 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// maxWarnings bounds the bytes of warning headers: clients and proxies refuse a header that is too long.
-const maxWarnings = 4 << 10
+// Bounds of the warnings of an answer: clients and proxies refuse a header that is too long.
+const (
+	// maxWarnings bounds their bytes together.
+	maxWarnings = 4 << 10
+	// maxWarning is how many characters each keeps where they are more than that together.
+	maxWarning = 256
+)
 
-// warn adds a Warning header for each message: `299 - "unknown field \"spec.foo\""`.
+// warn adds a Warning header for each message that is not there yet: `299 - "unknown field \"spec.foo\""`.
 func warn(w http.ResponseWriter, messages []string) {
-	left := maxWarnings
-	for _, v := range w.Header().Values("Warning") {
-		left -= len(v)
+	if len(messages) == 0 {
+		return
+	}
+	all := w.Header().Values("Warning")
+	size := 0
+	for _, v := range all {
+		size += len(v)
 	}
 	for _, m := range messages {
-		v := `299 - ` + quote(m)
-		if left -= len(v); left < 0 {
-			return
+		if m == "" {
+			continue
 		}
-		w.Header().Add("Warning", v)
+		if v := `299 - ` + quote(m); !slices.Contains(all, v) {
+			all = append(all, v)
+			size += len(v)
+		}
 	}
+	if size > maxWarnings {
+		all = shorter(all)
+	}
+	w.Header()["Warning"] = all
+}
+
+// shorter cuts warnings off, and leaves out those that there is no room for even so.
+func shorter(all []string) []string {
+	out, left := make([]string, 0, len(all)), maxWarnings
+	for _, v := range all {
+		if text := []rune(v); len(text) > maxWarning {
+			v = strings.TrimSuffix(string(text[:maxWarning]), `\`) + `"`
+		}
+		if left -= len(v); left < 0 {
+			break
+		}
+		out = append(out, v)
+	}
+	return out
 }
 
 // quote writes an HTTP quoted-string; line breaks and other control characters become spaces.

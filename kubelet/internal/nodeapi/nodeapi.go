@@ -142,7 +142,7 @@ func (h *Handler) runningPods(w http.ResponseWriter, _ *http.Request) {
 
 // list answers with a PodList.
 func list(w http.ResponseWriter, all []*corev1.Pod) {
-	var wire []byte
+	wire := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), nil) // metadata
 	for _, p := range all {
 		b, err := proto.Marshal(p)
 		if err != nil {
