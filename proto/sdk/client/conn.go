@@ -44,12 +44,28 @@ func (c *Conn) Logger() *zap.Logger { return c.log }
 // can wait safely.
 var waitForReady = grpc.WaitForReady(true)
 
-// write makes one call that may have an effect. It is sent once.
+// write makes one call that may have an effect. It is sent once, but for a server that says that it has not begun with it
+// and when to come back.
 func write[Req, Resp any](ctx context.Context, c *Conn, call func(context.Context, Req, ...grpc.CallOption) (Resp, error), req Req) (Resp, error) {
 	ctx, cancel := bounded(ctx, c.callTimeout)
 	defer cancel()
-	resp, err := call(ctx, req, waitForReady)
-	return resp, apierrors.FromGRPC(err)
+	for wait := (Backoff{}); ; {
+		resp, err := call(ctx, req, waitForReady)
+		err = apierrors.FromGRPC(err)
+		if !throttled(err) || !Sleep(ctx, wait.after(err)) {
+			return resp, err
+		}
+	}
+}
+
+// throttled tells whether the server was too busy to look at a request. An eviction that a disruption budget refuses has
+// the same reason, and a cause.
+func throttled(err error) bool {
+	if !apierrors.IsTooManyRequests(err) {
+		return false
+	}
+	_, ok := apierrors.RetryAfter(err)
+	return ok && len(apierrors.FromError(err).GetDetails().GetCauses()) == 0
 }
 
 // read makes a call that has no effect, again and again within its deadline while servers come and go.
@@ -62,11 +78,7 @@ func read[Resp any](ctx context.Context, timeout time.Duration, call func(contex
 		if err == nil || !passing(err) {
 			return resp, err
 		}
-		d := wait.Next()
-		if after, ok := apierrors.RetryAfter(err); ok && after > d {
-			d = after
-		}
-		if !Sleep(ctx, d) {
+		if !Sleep(ctx, wait.after(err)) {
 			return resp, err
 		}
 	}
@@ -96,6 +108,15 @@ const (
 func (b *Backoff) Next() time.Duration {
 	b.last = min(max(2*b.last, firstBackoff), maxBackoff)
 	return b.last/2 + rand.N(b.last/2+1)
+}
+
+// after is Next, or what the server asks for where that is longer. Clients that were refused together are spread out.
+func (b *Backoff) after(err error) time.Duration {
+	d := b.Next()
+	if after, ok := apierrors.RetryAfter(err); ok && after > d {
+		d = after + rand.N(after/4+1)
+	}
+	return d
 }
 
 // Reset starts over, after a success.
