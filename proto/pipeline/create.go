@@ -155,12 +155,12 @@ func (r *request) createOnce(ctx context.Context, obj Object, manage func(Object
 		clearField(obj, "status")
 	}
 	k.Default(obj)
-	if hooks.PrepareCreate != nil {
-		hooks.PrepareCreate(ctx, obj)
-	}
 	adm := r.admission(admission.Create, obj, nil)
 	if err := r.admit(ctx, adm); err != nil {
 		return nil, err
+	}
+	if hooks.PrepareCreate != nil {
+		hooks.PrepareCreate(ctx, obj)
 	}
 	if manage == nil {
 		manage = func(o Object) (Object, error) { return r.track(nil, o) }

@@ -57,8 +57,18 @@ func (*ResourceQuota) Admit(context.Context, *admission.Request) error { return 
 
 // Validate implements admission.Validator.
 func (p *ResourceQuota) Validate(ctx context.Context, r *admission.Request) error {
-	if !charged(r) || len(p.Access.Items("", "resourcequotas", r.Namespace)) == 0 {
+	if !charged(r) {
 		return nil
+	}
+	quotas := p.Access.Items("", "resourcequotas", r.Namespace)
+	if len(quotas) == 0 {
+		return nil
+	}
+	if r.DryRun {
+		// It is decided by what the cache says, as no write tells whether that is the newest.
+		if _, err := p.Access.Read(ctx, "", "resourcequotas", r.Namespace, quotas[0].Name); err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
 	}
 	now := time.Now()
 	c := &charge{request: r, use: quota.Usage(r.Kind.Group, r.Kind.Plural, r.Object, now), settled: make(chan struct{}), relay: make(chan struct{}, 1)}
@@ -195,7 +205,7 @@ func (p *ResourceQuota) one(ctx context.Context, ns, name string, batch []*charg
 		return nil
 	}
 	_, err = p.Access.Change(ctx, t, attempt)
-	if err != nil && len(errs) == 0 && !nothing {
+	if apierrors.IsNotFound(err) || err != nil && len(errs) == 0 && !nothing {
 		return nil, err
 	}
 	for c, amounts := range paid {

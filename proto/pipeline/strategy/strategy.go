@@ -49,7 +49,7 @@ type Access interface {
 
 // Hooks are a kind's own logic around a write. Each may be nil.
 type Hooks struct {
-	// PrepareCreate clears or sets what clients cannot, before defaults.
+	// PrepareCreate clears or sets what clients cannot, after the plugins have changed the object.
 	PrepareCreate func(ctx context.Context, obj Object)
 	// PrepareUpdate does so for an update of the object itself; status has been taken from old.
 	PrepareUpdate func(ctx context.Context, obj, old Object)

@@ -15,19 +15,21 @@ import (
 // Quotas are the hooks of resource quotas. What a new one finds used is counted at once: from its creation on nothing is
 // created past it, whether or not a controller runs.
 func Quotas(access strategy.Access, clock func() time.Time) strategy.Hooks {
-	count := func(q *corev1.ResourceQuota) {
+	count := func(ctx context.Context, q *corev1.ResourceQuota) {
+		// A consistent read brings the cache, from which is counted, up to date. Where it fails the controller counts.
+		_, _ = access.Read(ctx, "", "namespaces", "", q.GetMetadata().GetNamespace())
 		q.Status = &corev1.ResourceQuotaStatus{Hard: proto.CloneOf(q.GetSpec()).GetHard(), Used: used(access, q, clock()).Quantities()}
 	}
 	return strategy.Hooks{
-		PrepareCreate: func(_ context.Context, obj strategy.Object) {
+		PrepareCreate: func(ctx context.Context, obj strategy.Object) {
 			if q := obj.(*corev1.ResourceQuota); q.Spec != nil {
-				count(q)
+				count(ctx, q)
 			}
 		},
-		PrepareUpdate: func(_ context.Context, obj, old strategy.Object) {
+		PrepareUpdate: func(ctx context.Context, obj, old strategy.Object) {
 			q, was := obj.(*corev1.ResourceQuota), old.(*corev1.ResourceQuota)
 			if !proto.Equal(q.GetSpec(), was.GetSpec()) && q.Spec != nil {
-				count(q)
+				count(ctx, q)
 			}
 		},
 	}
