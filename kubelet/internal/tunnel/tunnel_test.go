@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -102,13 +103,41 @@ func (echo) Exec(_ context.Context, id string, e runtime.ExecConfig) (int, error
 
 func (echo) Dial(context.Context, string, int) (io.ReadWriteCloser, error) {
 	here, there := net.Pipe()
-	go func() {
-		b := make([]byte, 4)
-		_, _ = io.ReadFull(there, b)
-		_, _ = there.Write([]byte("re:" + string(b)))
-		_ = there.Close()
-	}()
+	go answer(there)
 	return here, nil
+}
+
+// answer repeats four bytes and closes the connection.
+func answer(conn net.Conn) {
+	b := make([]byte, 4)
+	_, _ = io.ReadFull(conn, b)
+	_, _ = conn.Write([]byte("re:" + string(b)))
+	_ = conn.Close()
+}
+
+// listen answers connections to a port.
+func listen(t *testing.T) int32 {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			answer(conn)
+		}
+	}()
+	t.Cleanup(func() {
+		_ = l.Close()
+		<-done
+	})
+	return int32(l.Addr().(*net.TCPAddr).Port)
 }
 
 type finder struct{ view *pods.View }
@@ -129,7 +158,8 @@ func TestSessions(t *testing.T) {
 	if err := logs.Copy(w, logs.Stdout, strings.NewReader("one\ntwo\n")); err != nil {
 		t.Fatal(err)
 	}
-	view := &pods.View{UID: "u", Namespace: "d", Name: "p", Containers: []pods.ContainerView{
+	port := listen(t)
+	view := &pods.View{UID: "u", Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.1")}, Namespace: "d", Name: "p", Containers: []pods.ContainerView{
 		{Name: "c", ID: "id", Running: true, LogPath: path, Ended: make(chan struct{})}, {Name: "late", Waiting: "ImagePullBackOff"},
 	}}
 	s := &server{open: make(chan *tunnelv1.ConnectResponse, 1), result: make(chan result, 1)}
@@ -146,7 +176,11 @@ func TestSessions(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		cfg := Config{Node: "n1", Pods: finder{view}, Runtime: echo{fake.New(fake.Options{})}, Logger: zaptest.NewLogger(t)}
+		cfg := Config{Node: "n1", Pods: finder{view}, Runtime: echo{fake.New(fake.Options{})}, Logger: zaptest.NewLogger(t), Address: "127.0.0.1",
+			NodeAPI: func(_ context.Context, conn net.Conn) error {
+				answer(conn)
+				return nil
+			}}
 		_, _ = Serve(ctx, cfg, tunnelv1.NewTunnelServiceClient(conn), cfg.Logger)
 	}()
 	t.Cleanup(func() {
@@ -174,6 +208,10 @@ func TestSessions(t *testing.T) {
 		"exec":         {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Exec{Exec: &tunnelv1.ExecOptions{Container: c("p", "c"), Command: []string{"a", "b"}, Stdin: true, Stdout: true, Stderr: true}}}, stdout: "ping", stderr: "a b", code: 7},
 		"exec late":    {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Exec{Exec: &tunnelv1.ExecOptions{Container: c("p", "late")}}}, reason: "BadRequest", err: "container late of pod p: container not running"},
 		"port-forward": {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_PortForward{PortForward: &tunnelv1.PortForwardOptions{Container: c("p", ""), Port: 80}}}, stdout: "re:ping"},
+		"dial":         {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Dial{Dial: &tunnelv1.DialOptions{Container: c("p", ""), Port: port}}}, stdout: "re:ping"},
+		"dial node":    {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Dial{Dial: &tunnelv1.DialOptions{Port: port}}}, stdout: "re:ping"},
+		"dial no pod":  {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Dial{Dial: &tunnelv1.DialOptions{Container: c("q", ""), Port: port}}}, reason: "NotFound", err: `pod "q": pod not found`},
+		"node":         {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Node{Node: &tunnelv1.NodeOptions{}}}, stdout: "re:ping"},
 		"stats":        {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Stats{Stats: &tunnelv1.StatsOptions{}}}, err: "stats are not supported by this kubelet"},
 	}
 	s.input = []*tunnelv1.SessionResponse{data}
