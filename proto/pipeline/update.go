@@ -47,6 +47,10 @@ func (s *Server) Update(ctx context.Context, req *resourcev1.UpdateRequest) (*Re
 	if err := r.address(sent); err != nil {
 		return nil, err
 	}
+	if rv := sent.GetMetadata().GetResourceVersion(); r.res.kind.IsCustom() && (rv == "" || rv == "0") {
+		return nil, apierrors.NewInvalid(r.res.kind.Group, r.res.kind.Kind, r.name, causes("FieldValueInvalid", "metadata.resourceVersion",
+			"Invalid value: 0: must be specified for an update"))
+	}
 	it, deleted, err := r.update(ctx, change{make: func(Object) (Object, error) {
 		if obj := sent; obj != nil {
 			sent = nil // an attempt changes it; the next one reads it again

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -17,7 +18,7 @@ import (
 // body is the tree of an object without apiVersion, kind and metadata; an object's tree has those. Methods may be called
 // concurrently.
 type Custom interface {
-	// Prune drops what the kind's schema does not know from a body and tells where it stood.
+	// Prune drops what the kind's schema does not know from a body and tells where it stood. dropped may be nil.
 	Prune(body map[string]any, dropped func(path string))
 	// Default sets what a body leaves unsaid.
 	Default(body map[string]any)
@@ -94,15 +95,16 @@ func (k *Kind) Unmarshal(json []byte, obj proto.Message, o codec.DecodeOptions) 
 	if err != nil {
 		return nil, err
 	}
-	dropped := func(string) {}
+	var paths []string
+	var dropped func(string)
 	if o.Validation != codec.Ignore {
-		dropped = func(path string) {
-			if len(warnings) < maxDropped {
-				warnings = append(warnings, fmt.Sprintf("unknown field %q", path))
-			}
-		}
+		dropped = func(path string) { paths = append(paths, path) }
 	}
 	k.Custom.Prune(body, dropped)
+	slices.Sort(paths)
+	for _, path := range paths[:min(len(paths), maxDropped)] {
+		warnings = append(warnings, fmt.Sprintf("unknown field %q", path))
+	}
 	if err := setBody(custom, body); err != nil {
 		return nil, err
 	}
@@ -230,7 +232,7 @@ func (k *Kind) Adopt(obj *metav1.CustomObject) error {
 	if err != nil {
 		return err
 	}
-	k.Custom.Prune(body, func(string) {})
+	k.Custom.Prune(body, nil)
 	k.Custom.Default(body)
 	return setBody(obj, body)
 }
