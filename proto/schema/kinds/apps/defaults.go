@@ -22,8 +22,11 @@ func defaultDaemonStrategy(s *appsv1.DaemonSetUpdateStrategy) {
 }
 
 func defaultStatefulStrategy(s *appsv1.StatefulSetUpdateStrategy) {
-	if s.Type == "RollingUpdate" && s.RollingUpdate == nil {
-		zero := int32(0)
-		s.RollingUpdate = &appsv1.RollingUpdateStatefulSetStrategy{Partition: &zero}
+	// A type that a user names brings no settings along.
+	if s.Type == "" {
+		s.Type = "RollingUpdate"
+		if s.RollingUpdate == nil {
+			s.RollingUpdate = &appsv1.RollingUpdateStatefulSetStrategy{}
+		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 func Register(s *rule.Set) {
 	rule.AddMessage(s, rule.TypedMessage[*appsv1.DeploymentStrategy]{Finish: defaultStrategy})
 	rule.AddMessage(s, rule.TypedMessage[*appsv1.DaemonSetUpdateStrategy]{Finish: defaultDaemonStrategy})
-	rule.AddMessage(s, rule.TypedMessage[*appsv1.StatefulSetUpdateStrategy]{Finish: defaultStatefulStrategy})
+	rule.AddMessage(s, rule.TypedMessage[*appsv1.StatefulSetUpdateStrategy]{Default: defaultStatefulStrategy})
 	rule.AddKind(s, rule.TypedKind[*appsv1.Deployment]{Validate: deployment, ValidateStatus: deploymentStatus})
 	rule.AddKind(s, rule.TypedKind[*appsv1.ReplicaSet]{Validate: replicaSet, ValidateStatus: replicaSetStatus})
 	rule.AddKind(s, rule.TypedKind[*appsv1.DaemonSet]{Validate: daemonSet, ValidateStatus: daemonSetStatus})

@@ -23,6 +23,9 @@ const (
 func validate(a, _ *autoscalingv2.HorizontalPodAutoscaler) rule.ErrorList {
 	at := field.NewPath("spec")
 	s := a.GetSpec()
+	if s == nil {
+		s = &autoscalingv2.HorizontalPodAutoscalerSpec{}
+	}
 	var errs rule.ErrorList
 	if s.MinReplicas != nil && *s.MinReplicas < 0 {
 		errs = append(errs, field.Invalid(at.Child("minReplicas"), *s.MinReplicas, "must be greater than or equal to 0"))
