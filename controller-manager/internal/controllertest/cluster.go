@@ -139,7 +139,11 @@ func (c *Cluster) RunPodsAs(become func(*corev1.Pod) *corev1.PodStatus, nodes ..
 					continue
 				}
 				next++
-				c.runPod(batch, e.Object, become, nodes[next%len(nodes)])
+				node := madeFor(e.Object)
+				if node == "" {
+					node = nodes[next%len(nodes)]
+				}
+				c.runPod(batch, e.Object, become, node)
 			}
 		}
 	})
@@ -149,6 +153,16 @@ func (c *Cluster) RunPodsAs(become func(*corev1.Pod) *corev1.PodStatus, nodes ..
 		loop.Wait()
 		batch.Close()
 	})
+}
+
+// madeFor is the node that a pod's affinity names.
+func madeFor(pod *corev1.Pod) string {
+	for _, term := range pod.GetSpec().GetAffinity().GetNodeAffinity().GetRequiredDuringSchedulingIgnoredDuringExecution().GetNodeSelectorTerms() {
+		for _, f := range term.GetMatchFields() {
+			return f.GetValues()[0]
+		}
+	}
+	return ""
 }
 
 func (c *Cluster) runPod(batch *client.Batch[*corev1.Pod], pod *corev1.Pod, become func(*corev1.Pod) *corev1.PodStatus, node string) {

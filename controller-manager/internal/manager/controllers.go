@@ -3,6 +3,7 @@ package manager
 import (
 	"github.com/keelson/keelson/controller-manager/internal/controller"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/cronjob"
+	"github.com/keelson/keelson/controller-manager/internal/controllers/daemonset"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/deployment"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/disruption"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/endpoints"
@@ -14,6 +15,7 @@ import (
 	"github.com/keelson/keelson/controller-manager/internal/controllers/nodelifecycle"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/podgc"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/replicaset"
+	"github.com/keelson/keelson/controller-manager/internal/controllers/resourcequota"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/rootca"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/serviceaccount"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/statefulset"
@@ -32,6 +34,8 @@ var initializers = []initializer{
 	{replicaset.Name, func(e *controller.Env, _ Config) controller.Controller { return replicaset.New(e) }},
 	{replicaset.ReplicationName, func(e *controller.Env, _ Config) controller.Controller { return replicaset.NewReplication(e) }},
 	{statefulset.Name, func(e *controller.Env, _ Config) controller.Controller { return statefulset.New(e) }},
+	{daemonset.Name, func(e *controller.Env, _ Config) controller.Controller { return daemonset.New(e) }},
+	{resourcequota.Name, func(e *controller.Env, _ Config) controller.Controller { return resourcequota.New(e) }},
 	{disruption.Name, func(e *controller.Env, _ Config) controller.Controller { return disruption.New(e) }},
 	{job.Name, func(e *controller.Env, _ Config) controller.Controller { return job.New(e) }},
 	{cronjob.Name, func(e *controller.Env, _ Config) controller.Controller { return cronjob.New(e) }},

@@ -6,14 +6,12 @@ import (
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	"github.com/keelson/keelson/proto/sdk/apitime"
 
+	"github.com/keelson/keelson/controller-manager/internal/nodefit"
 	"github.com/keelson/keelson/controller-manager/internal/nodestate"
 	"github.com/keelson/keelson/controller-manager/internal/podstate"
 )
 
 const (
-	opExists    = "Exists"
-	opEqual     = "Equal"
-	opUnset     = ""
 	scheduled   = "PodScheduled"
 	reasonTaint = "DeletionByTaintManager"
 	message     = "Taint manager: deleting due to NoExecute taint"
@@ -34,7 +32,7 @@ func judge(pod *corev1.Pod, taints []*corev1.Taint) verdict {
 		if taint.GetEffect() != nodestate.NoExecute {
 			continue
 		}
-		t := tolerating(pod.GetSpec().GetTolerations(), taint)
+		t := nodefit.Toleration(pod.GetSpec().GetTolerations(), taint)
 		if t != nil && t.TolerationSeconds == nil {
 			continue
 		}
@@ -51,27 +49,6 @@ func judge(pod *corev1.Pod, taints []*corev1.Taint) verdict {
 		}
 	}
 	return v
-}
-
-// tolerating returns the first toleration that covers the taint, nil where there is none.
-func tolerating(tolerations []*corev1.Toleration, taint *corev1.Taint) *corev1.Toleration {
-	for _, t := range tolerations {
-		if t.GetEffect() != "" && t.GetEffect() != taint.GetEffect() {
-			continue
-		}
-		if t.GetKey() != "" && t.GetKey() != taint.GetKey() {
-			continue
-		}
-		switch t.GetOperator() {
-		case opExists:
-			return t
-		case opEqual, opUnset:
-			if t.GetKey() != "" && t.GetValue() == taint.GetValue() {
-				return t
-			}
-		}
-	}
-	return nil
 }
 
 // boundAt is when the pod came to its node.
