@@ -12,6 +12,9 @@ type meter struct {
 	server     *apiserver.Server
 	start, end time.Duration
 	err        error
+	// profile, where set, begins a profile of what is measured; profiled waits for it.
+	profile  func() (wait func() error)
+	profiled func() error
 }
 
 type meterKey struct{}
@@ -19,6 +22,9 @@ type meterKey struct{}
 // begin ends the preparation of a workload, whose processor time does not count.
 func begin(ctx context.Context) {
 	m := ctx.Value(meterKey{}).(*meter)
+	if m.profile != nil {
+		m.profiled = m.profile()
+	}
 	m.start, m.err = m.server.CPU()
 }
 

@@ -28,6 +28,8 @@ type Options struct {
 	// Watchers see every one of UpdatesPerSecond, for WatchFor.
 	Watchers, UpdatesPerSecond int
 	WatchFor                   time.Duration
+	// Crowd is how many watchers see a few updates a second.
+	Crowd int
 	// Limit bounds a workload of many operations; Deadline is when no other is begun.
 	Limit    time.Duration
 	Deadline time.Time
@@ -35,6 +37,9 @@ type Options struct {
 	Only *regexp.Regexp
 	// HTTP1 makes REST use HTTP/1.1.
 	HTTP1 bool
+	// Profiles, where set, is a directory that takes profiles of the server, each of the first ProfileFor of a workload.
+	Profiles   string
+	ProfileFor time.Duration
 }
 
 // Suite runs workloads against one server.
@@ -83,7 +88,8 @@ func (s *Suite) Close() {
 // Run measures every workload through every door. An error is of the first operation that failed.
 func (s *Suite) Run(ctx context.Context) error {
 	for _, w := range []func(context.Context) error{
-		s.creates, s.fill, s.gets, s.updates, s.patches, s.lists, s.crowds, s.labels, s.watches, s.deletes,
+		s.creates, s.fill, s.gets, s.updates, s.patches, s.statuses, s.configMaps, s.applies,
+		s.lists, s.forms, s.crowds, s.labels, s.watches, s.deletes,
 	} {
 		if err := w(ctx); err != nil {
 			return err
@@ -119,6 +125,10 @@ func (s *Suite) one(ctx context.Context, workload, name string, run func(context
 		return nil
 	}
 	usage := &meter{server: s.server}
+	if s.o.Profiles != "" {
+		p := &profiler{address: s.server.Metrics, directory: s.o.Profiles, length: s.o.ProfileFor}
+		usage.profile = func() func() error { return p.start(ctx, full) }
+	}
 	var err error
 	if row.Result, row.Note, err = run(context.WithValue(ctx, meterKey{}, usage)); err != nil {
 		select {
@@ -130,6 +140,11 @@ func (s *Suite) one(ctx context.Context, workload, name string, run func(context
 	}
 	if row.CPU, err = usage.each(row.Done); err != nil {
 		return err
+	}
+	if usage.profiled != nil {
+		if err := usage.profiled(); err != nil {
+			return fmt.Errorf("profile of %s: %w", full, err)
+		}
 	}
 	if row.PeakRSS, err = s.server.PeakRSS(); err != nil {
 		return err

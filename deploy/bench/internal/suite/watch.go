@@ -18,13 +18,44 @@ const (
 	heldEach = 8
 )
 
-// arriveWithin is how long after the last update the last event may come.
-const arriveWithin = 30 * time.Second
+// arriveWithin is how long after the last update the last event may come; openWithin is how long all watches may take to
+// be open.
+const (
+	arriveWithin = 30 * time.Second
+	openWithin   = time.Minute
+)
 
-// watches updates pods at a steady rate while many watch them all. Each watcher has its own connection.
+// show is what watchers are shown.
+type show struct {
+	name              string
+	watchers, updates int
+	// perSecond is how many updates are made in a second; 0: as many as go.
+	perSecond int
+}
+
+// crowdRate is how many updates a second a crowd of watchers sees.
+const crowdRate = 10
+
+// watches updates pods while many watch them all: at a steady rate, as fast as possible, and for a crowd. Each watcher has
+// its own connection.
 func (s *Suite) watches(ctx context.Context) error {
-	name := fmt.Sprintf("event to one of %d watchers, %d updates/s", s.o.Watchers, s.o.UpdatesPerSecond)
-	return s.each(ctx, name, s.watch)
+	seconds := s.o.WatchFor.Seconds()
+	steady := show{fmt.Sprintf("event to one of %d watchers, %d updates/s", s.o.Watchers, s.o.UpdatesPerSecond), s.o.Watchers,
+		max(1, int(seconds*float64(s.o.UpdatesPerSecond))), s.o.UpdatesPerSecond}
+	fast := show{fmt.Sprintf("event to one of %d watchers, updates as fast as possible", s.o.Watchers), s.o.Watchers, 2 * steady.updates, 0}
+	crowd := show{fmt.Sprintf("event to one of %s watchers, %d updates/s", report.Thousands(s.o.Crowd), crowdRate), s.o.Crowd,
+		max(1, int(seconds*crowdRate)), crowdRate}
+	for _, w := range []show{steady, fast} {
+		if err := s.each(ctx, w.name, func(ctx context.Context, d door.Door) (load.Result, string, error) { return s.watch(ctx, d, w) }); err != nil {
+			return err
+		}
+	}
+	for _, d := range []door.Door{s.doors[0], s.grpc} {
+		if err := s.one(ctx, crowd.name, d.Name(), func(ctx context.Context) (load.Result, string, error) { return s.watch(ctx, d, crowd) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // audience is the watchers of one measurement.
@@ -40,8 +71,8 @@ type audience struct {
 	last time.Time
 }
 
-func (s *Suite) watch(ctx context.Context, d door.Door) (load.Result, string, error) {
-	updates := max(1, int(s.o.WatchFor.Seconds()*float64(s.o.UpdatesPerSecond)))
+func (s *Suite) watch(ctx context.Context, d door.Door, w show) (load.Result, string, error) {
+	updates := w.updates
 	held, err := s.hold(ctx, d, min(updaters*heldEach, s.o.Objects))
 	if err != nil {
 		return load.Result{}, "", err
@@ -54,19 +85,19 @@ func (s *Suite) watch(ctx context.Context, d door.Door) (load.Result, string, er
 	a.ctx, a.cancel = context.WithCancelCause(ctx)
 	defer a.group.Wait()
 	defer a.cancel(nil)
-	for range s.o.Watchers {
+	for range w.watchers {
 		w, err := d.Watcher(stored, after)
 		if err != nil {
 			return load.Result{}, "", err
 		}
 		a.admit(w, updates)
 	}
-	if err := a.wait(&a.opened, arriveWithin); err != nil {
-		return load.Result{}, "", fmt.Errorf("opening %d watches: %w", s.o.Watchers, err)
+	if err := a.wait(&a.opened, openWithin); err != nil {
+		return load.Result{}, "", fmt.Errorf("opening %d watches: %w", w.watchers, err)
 	}
 	begin(ctx)
 	start := time.Now()
-	if err := s.publish(a.ctx, held, updates); err != nil {
+	if err := s.publish(a.ctx, held, updates, w.perSecond); err != nil {
 		return load.Result{}, "", err
 	}
 	err = a.wait(&a.full, arriveWithin)
@@ -75,7 +106,7 @@ func (s *Suite) watch(ctx context.Context, d door.Door) (load.Result, string, er
 	defer a.mu.Unlock()
 	r := load.Summarize(a.all, a.last.Sub(start))
 	if err != nil {
-		return r, "", fmt.Errorf("%d of %d events arrived: %w", r.Done, updates*s.o.Watchers, err)
+		return r, "", fmt.Errorf("%d of %d events arrived: %w", r.Done, updates*w.watchers, err)
 	}
 	return r, s.watchNote(ctx, d, updates, r), nil
 }
@@ -149,8 +180,8 @@ func (a *audience) wait(g *sync.WaitGroup, atMost time.Duration) error {
 	return nil
 }
 
-// publish makes the updates, evenly spread over time.
-func (s *Suite) publish(ctx context.Context, held []door.Held, updates int) error {
+// publish makes the updates, evenly spread over time or as fast as they go.
+func (s *Suite) publish(ctx context.Context, held []door.Held, updates, perSecond int) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	due := make(chan struct{}, updates)
@@ -169,7 +200,10 @@ func (s *Suite) publish(ctx context.Context, held []door.Held, updates int) erro
 			}
 		})
 	}
-	pace := time.NewTicker(time.Second / time.Duration(s.o.UpdatesPerSecond))
+	if perSecond == 0 {
+		perSecond = 1e6 // the channel takes them all, whoever is free makes the next
+	}
+	pace := time.NewTicker(time.Second / time.Duration(perSecond))
 	defer pace.Stop()
 	for i := 0; i < updates && ctx.Err() == nil; i++ {
 		due <- struct{}{}
