@@ -21,6 +21,8 @@ func Name(md protoreflect.MessageDescriptor) string {
 		return "io.k8s.apimachinery.pkg.runtime." + name
 	case pkg == "meta.v1":
 		return "io.k8s.apimachinery.pkg.apis.meta.v1." + name
+	case strings.HasPrefix(pkg, "apiregistration."):
+		return "io.k8s.kube-aggregator.pkg.apis." + pkg + "." + name
 	case strings.HasPrefix(pkg, "apiextensions."):
 		return "io.k8s.apiextensions-apiserver.pkg.apis." + pkg + "." + name
 	}
@@ -37,9 +39,23 @@ func base(group, version string) string {
 
 // idPrefix begins the operation ids of a kind: "AppsV1", "CoreV1".
 func idPrefix(k *schema.Kind) string {
-	group, _, _ := strings.Cut(k.Group, ".")
-	if group == "" {
-		group = "core"
-	}
+	group := groupName(k.Group)
 	return strings.ToUpper(group[:1]) + group[1:] + strings.ToUpper(k.Version[:1]) + k.Version[1:]
 }
+
+// groupName is a group as one word: "core", "apps", "rbacAuthorization".
+func groupName(group string) string {
+	parts := strings.Split(strings.TrimSuffix(group, ".k8s.io"), ".")
+	for i, p := range parts {
+		if i > 0 && p != "" {
+			parts[i] = strings.ToUpper(p[:1]) + p[1:]
+		}
+	}
+	if group == "" {
+		return "core"
+	}
+	return strings.Join(parts, "")
+}
+
+// tag groups the operations of a group version, by the name that generators of clients know: "core_v1", "apps_v1".
+func tag(k *schema.Kind) string { return groupName(k.Group) + "_" + k.Version }

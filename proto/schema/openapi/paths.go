@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -71,14 +72,8 @@ func (b *builder) kindPaths(paths object, k *schema.Kind) {
 		scope = "/namespaces/{namespace}"
 	}
 	collection := root + scope + "/" + k.Plural
-	id := func(verb, suffix string) string {
-		if k.Namespaced {
-			verb += idPrefix(k) + "Namespaced"
-		} else {
-			verb += idPrefix(k)
-		}
-		return verb + k.Kind + suffix
-	}
+	id := func(verb, suffix string) string { return verb + idPrefix(k) + scopeName(k) + k.Kind + suffix }
+	has := func(verb string) bool { return len(k.Verbs) == 0 || slices.Contains(k.Verbs, verb) }
 	gvk := object{"group": k.Group, "version": k.Version, "kind": k.Kind}
 	create := operation{verb: "post", action: "post", id: id("create", ""), in: k.Descriptor, out: k.Descriptor, query: writeParams, kind: k, gvk: gvk}
 	if k.Ephemeral {
@@ -86,13 +81,14 @@ func (b *builder) kindPaths(paths object, k *schema.Kind) {
 		return
 	}
 	list := operation{verb: "get", action: "list", id: id("list", ""), out: k.ListDescriptor, query: listParams, kind: k, gvk: gvk}
-	b.path(paths, collection, k.Namespaced, false, list, create, operation{verb: "delete", action: "deletecollection",
-		id: id("delete", "Collection"), in: deleteType, out: statusType, query: append(append([]string{}, listParams...), deleteParams...), kind: k, gvk: gvk})
-	b.path(paths, collection+"/{name}", k.Namespaced, true,
+	b.path(paths, collection, k.Namespaced, false, only(has, list, create, operation{verb: "delete", action: "deletecollection",
+		id: "delete" + idPrefix(k) + "Collection" + scopeName(k) + k.Kind, in: deleteType, out: statusType,
+		query: append(append([]string{}, listParams...), deleteParams...), kind: k, gvk: gvk})...)
+	b.path(paths, collection+"/{name}", k.Namespaced, true, only(has,
 		operation{verb: "get", action: "get", id: id("read", ""), out: k.Descriptor, kind: k, gvk: gvk},
 		operation{verb: "put", action: "put", id: id("replace", ""), in: k.Descriptor, out: k.Descriptor, query: writeParams, kind: k, gvk: gvk},
 		operation{verb: "patch", action: "patch", id: id("patch", ""), patch: true, out: k.Descriptor, query: append([]string{"force"}, writeParams...), kind: k, gvk: gvk},
-		operation{verb: "delete", action: "delete", id: id("delete", ""), in: deleteType, out: statusType, query: deleteParams, kind: k, gvk: gvk})
+		operation{verb: "delete", action: "delete", id: id("delete", ""), in: deleteType, out: statusType, query: deleteParams, kind: k, gvk: gvk})...)
 	if k.Namespaced {
 		all := list
 		all.id = "list" + idPrefix(k) + k.Kind + "ForAllNamespaces"
@@ -103,10 +99,37 @@ func (b *builder) kindPaths(paths object, k *schema.Kind) {
 	}
 }
 
+func scopeName(k *schema.Kind) string {
+	if k.Namespaced {
+		return "Namespaced"
+	}
+	return ""
+}
+
+// discovered are the names by which discovery knows the actions.
+var discovered = map[string]string{"post": "create", "put": "update"}
+
+// only leaves out the operations that a kind does not have.
+func only(has func(verb string) bool, ops ...operation) (out []operation) {
+	for _, o := range ops {
+		verb := o.action
+		if name := discovered[verb]; name != "" {
+			verb = name
+		}
+		if has(verb) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
 func (b *builder) subresource(paths object, path string, k *schema.Kind, s schema.Subresource, id func(verb, suffix string) string) {
 	body, ok := b.registry.ByKind(s.Group, s.Version, s.Kind)
-	if !ok || strings.HasSuffix(body.Kind, "Options") || s.Name == "log" {
-		return // streams
+	if ok && (strings.HasSuffix(body.Kind, "Options") || s.Name == "log") {
+		b.stream(paths, path, k, body, s)
+		return
+	} else if !ok {
+		return
 	}
 	gvk := object{"group": s.Group, "version": s.Version, "kind": s.Kind}
 	suffix := strings.ToUpper(s.Name[:1]) + s.Name[1:]
@@ -162,7 +185,7 @@ func (b *builder) operation(o operation) object {
 		params = append(params, b.parameter(q, "query", query[q][0], query[q][1]))
 	}
 	out := object{"operationId": o.id, "x-kubernetes-action": o.action, "x-kubernetes-group-version-kind": o.gvk,
-		"tags": []string{strings.ToLower(idPrefix(o.kind)[:1]) + idPrefix(o.kind)[1:]}}
+		"tags": []string{tag(o.kind)}}
 	produces := []string{typeJSON, typeYAML, typeProto}
 	answers := object{}
 	codes := []string{"200"}
@@ -180,6 +203,7 @@ func (b *builder) operation(o operation) object {
 		}
 		answers[code] = a
 	}
+	answers["401"] = object{"description": "Unauthorized"}
 	out["responses"] = answers
 	consumes, body := produces, object(nil)
 	switch {

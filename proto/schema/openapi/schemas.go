@@ -52,6 +52,9 @@ func (b *builder) add(md protoreflect.MessageDescriptor) {
 		out["description"] = text
 	}
 	if b.form(out, shape.FormOf(md)) {
+		if md.Name() == "JSON" {
+			delete(out, "type") // any value, not only an object
+		}
 		return
 	}
 	b.properties(out, shape.Of(md))
