@@ -36,6 +36,9 @@ const (
 	EstimatedPerSchema = 100_000_000
 	// MaxMessageBytes is how long a message may be that an expression makes.
 	MaxMessageBytes = 5 * 1024
+	// maxNesting is how deep an expression may be nested: checking the types of nested lists takes time that grows with
+	// its cube.
+	maxNesting = 125
 	// interruptEvery is after how many rounds of a loop the context is looked at.
 	interruptEvery = 100
 	// maxRequest is the size of the largest request, by which unbounded lists and strings are estimated.

@@ -6,6 +6,7 @@ import (
 
 	celgo "github.com/google/cel-go/cel"
 	"github.com/google/cel-go/checker"
+	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/ext"
 	"github.com/google/cel-go/interpreter"
 
@@ -26,6 +27,7 @@ var Base = sync.OnceValue(func() *Environment {
 		celgo.CrossTypeNumericComparisons(true), celgo.OptionalTypes(),
 		celgo.ASTValidators(celgo.ValidateDurationLiterals(), celgo.ValidateTimestampLiterals(), celgo.ValidateRegexLiterals(),
 			celgo.ValidateHomogeneousAggregateLiterals()),
+		celgo.ParserRecursionLimit(maxNesting),
 		celgo.CostEstimatorOptions(checker.PresenceTestHasCost(false)),
 		ext.Strings(ext.StringsVersion(2)), ext.Sets(), ext.TwoVarComprehensions(), ext.Lists(ext.ListsVersion(3)),
 	}
@@ -72,22 +74,22 @@ func (e *Environment) Compile(expression string, results ...*celgo.Type) (*Progr
 }
 
 func (e *Environment) compile(expression string, results []*celgo.Type) (*Program, error) {
-	ast, issues := e.env.Compile(expression)
+	checked, issues := e.env.Compile(expression)
 	if issues != nil {
 		return nil, &CompileError{Detail: "compilation failed: " + issues.String(), Issues: issues}
 	}
-	if problem := mismatch(ast.OutputType(), results); problem != "" {
+	if problem := mismatch(checked.OutputType(), results); problem != "" {
 		return nil, &CompileError{Detail: problem}
 	}
-	program, err := e.env.Program(ast,
+	program, err := e.env.Program(checked,
 		celgo.EvalOptions(celgo.OptOptimize, celgo.OptTrackCost), celgo.CostLimit(PerCall), celgo.CostTracking(library.Costs{}),
 		celgo.CostTrackerOptions(interpreter.PresenceTestHasCost(false)), celgo.InterruptCheckFrequency(interruptEvery))
 	if err != nil {
 		return nil, &CompileError{Detail: "program instantiation failed: " + err.Error()}
 	}
-	p := &Program{Expression: expression, Type: ast.OutputType(), program: program, references: references(ast)}
+	p := &Program{Expression: expression, Type: checked.OutputType(), program: program, references: references(checked), loops: loops(checked)}
 	if e.size != nil {
-		estimate, err := e.env.EstimateCost(ast, library.Estimator{Size: e.size})
+		estimate, err := e.env.EstimateCost(checked, library.Estimator{Size: e.size})
 		if err != nil {
 			return nil, &CompileError{Detail: "cost estimation failed: " + err.Error()}
 		}
@@ -113,12 +115,21 @@ func mismatch(got *celgo.Type, want []*celgo.Type) string {
 }
 
 // references are the variables that an expression names.
-func references(ast *celgo.Ast) map[string]bool {
+func references(checked *celgo.Ast) map[string]bool {
 	out := map[string]bool{}
-	for _, r := range ast.NativeRep().ReferenceMap() {
+	for _, r := range checked.NativeRep().ReferenceMap() {
 		if r.Name != "" {
 			out[r.Name] = true
 		}
 	}
 	return out
+}
+
+// loops tells whether an expression has a macro that goes through a list or map.
+func loops(checked *celgo.Ast) bool {
+	found := false
+	ast.PreOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		found = found || e.Kind() == ast.ComprehensionKind
+	}))
+	return found
 }

@@ -2,7 +2,9 @@ package cel
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	celgo "github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types/ref"
@@ -19,10 +21,18 @@ type Program struct {
 
 	program    celgo.Program
 	references map[string]bool
+	// loops tells whether the expression has any.
+	loops bool
 }
 
 // Uses tells whether the expression names a variable.
 func (p *Program) Uses(variable string) bool { return p.references[variable] }
+
+// An evaluation that takes perCallTime is stopped, and has cost perCallTimeCost.
+const (
+	perCallTime     = time.Second
+	perCallTimeCost = PerObject / 2
+)
 
 // Budget is what a set of expressions may cost together. It is used by one goroutine at a time.
 type Budget struct{ left int64 }
@@ -52,6 +62,29 @@ func (p *Program) Eval(ctx context.Context, vars any, b *Budget) (ref.Val, error
 	if b.Empty() {
 		return nil, ErrBudget
 	}
+	if p.loops {
+		return p.bounded(ctx, vars, b)
+	}
+	return p.eval(ctx, vars, b)
+}
+
+// errTooLong is worded as what it stands for.
+var errTooLong = errors.New("operation cancelled: actual cost limit exceeded")
+
+// bounded runs an expression with loops for a limited time. Costs bound the steps, but CEL's own counting of them takes
+// time that grows with the square of a loop's length.
+func (p *Program) bounded(ctx context.Context, vars any, b *Budget) (ref.Val, error) {
+	within, cancel := context.WithTimeoutCause(ctx, perCallTime, errTooLong)
+	defer cancel()
+	out, err := p.eval(within, vars, b)
+	if err != nil && ctx.Err() == nil && context.Cause(within) == errTooLong { //nolint:errorlint // the cause itself
+		b.Spend(perCallTimeCost)
+		return nil, errTooLong
+	}
+	return out, err
+}
+
+func (p *Program) eval(ctx context.Context, vars any, b *Budget) (ref.Val, error) {
 	out, details, err := p.program.ContextEval(ctx, vars)
 	if details == nil || details.ActualCost() == nil {
 		b.Spend(PerCall) // what cannot be told counts as the most that it can have been

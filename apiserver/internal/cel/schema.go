@@ -67,7 +67,9 @@ type declaration struct {
 // declarer turns schemas into declarations.
 type declarer struct {
 	// objects are the named types.
-	objects  map[string]*declaration
+	objects map[string]*declaration
+	// raw names can be used beside the escaped ones.
+	raw      bool
 	bySchema map[*Schema]*declaration
 	prefix   string
 }
@@ -156,6 +158,9 @@ func (d *declarer) object(s *Schema, name string) *declaration {
 		}
 		if escaped, ok := Escape(field); ok {
 			out.fields[escaped] = f
+		}
+		if d.raw {
+			out.fields[field] = f
 		}
 		if slices.Contains(s.Required, field) && !sub.HasDefault {
 			out.least += int64(len(field)) + f.least + 4

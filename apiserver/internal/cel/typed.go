@@ -17,11 +17,14 @@ type Typed struct {
 }
 
 // NewTyped declares a schema; root should be WithMeta where it is that of a whole object.
-func NewTyped(root *Schema) (*Typed, error) { return NewNamed(root, "selfType") }
+func NewTyped(root *Schema) (*Typed, error) { return newTyped(root, "selfType", false) }
 
-// NewNamed is NewTyped for a root whose type has a name of its own in error messages.
-func NewNamed(root *Schema, name string) (*Typed, error) {
-	t := &Typed{root: root, declarer: declarer{objects: map[string]*declaration{}, bySchema: map[*Schema]*declaration{}}}
+// NewNamed is NewTyped for a root whose type has a name of its own in error messages, and fields that go by their own
+// names.
+func NewNamed(root *Schema, name string) (*Typed, error) { return newTyped(root, name, true) }
+
+func newTyped(root *Schema, name string, raw bool) (*Typed, error) {
+	t := &Typed{root: root, declarer: declarer{raw: raw, objects: map[string]*declaration{}, bySchema: map[*Schema]*declaration{}}}
 	t.declarer.declare(root, name)
 	env, err := Base().env.Extend(func(e *celgo.Env) (*celgo.Env, error) {
 		return celgo.CustomTypeProvider(&provider{Provider: e.CELTypeProvider(), objects: t.declarer.objects})(e)

@@ -43,14 +43,6 @@ func (l *literals) FindStructType(name string) (*types.Type, bool) {
 	return l.Provider.FindStructType(name)
 }
 
-// FindIdent implements types.Provider.
-func (l *literals) FindIdent(name string) (ref.Val, bool) {
-	if isObject(name) || name == patchType {
-		return types.NewTypeTypeWithParam(celgo.ObjectType(name)), true
-	}
-	return l.Provider.FindIdent(name)
-}
-
 // FindStructFieldNames implements types.Provider.
 func (l *literals) FindStructFieldNames(name string) ([]string, bool) {
 	if isObject(name) || name == patchType {
