@@ -121,7 +121,7 @@ func owners(o Object) []string {
 func Stored(registry *schema.Registry) []client.Kind {
 	var out []client.Kind
 	for _, k := range registry.Kinds() {
-		if !k.Served || k.Ephemeral || k.ListDescriptor == nil {
+		if !k.Served || k.Ephemeral || len(k.Verbs) > 0 || k.ListDescriptor == nil {
 			continue
 		}
 		same := func(have client.Kind) bool { return have.Group == k.Group && have.Kind == k.Kind }
