@@ -89,7 +89,7 @@ func checkUpdate(spec *apiextensionsv1.CustomResourceDefinitionSpec, old *apiext
 func checkStored(crd *apiextensionsv1.CustomResourceDefinition) field.ErrorList {
 	stored, at := crd.GetStatus().GetStoredVersions(), field.NewPath("status", "storedVersions")
 	if len(stored) == 0 {
-		return field.ErrorList{field.Invalid(at, []string{}, "must have at least one stored version")}
+		return field.ErrorList{field.Invalid(at, []string(nil), "must have at least one stored version")}
 	}
 	var errs field.ErrorList
 	var known []string

@@ -35,6 +35,9 @@ func checkSpec(spec, old *apiextensionsv1.CustomResourceDefinitionSpec) field.Er
 		}
 	}
 	errs = append(errs, checkNames(names, at.Child("names"))...)
+	if versions := spec.GetVersions(); len(versions) > 0 {
+		errs = append(errs, checkCommon(versions, before(old, versions[0].GetName()), common(versions), at)...)
+	}
 	return append(errs, checkConversion(spec.GetConversion(), at.Child("conversion"))...)
 }
 
@@ -53,6 +56,7 @@ func checkVersions(spec, old *apiextensionsv1.CustomResourceDefinitionSpec, at *
 	storage := 0
 	seen := map[string]bool{}
 	unique := true
+	alike := common(spec.GetVersions())
 	for i, v := range spec.GetVersions() {
 		if v.GetSchema().GetOpenAPIV3Schema() == nil {
 			errs = append(errs, field.Required(at.Index(i).Child("schema", "openAPIV3Schema"), ""))
@@ -66,14 +70,12 @@ func checkVersions(spec, old *apiextensionsv1.CustomResourceDefinitionSpec, at *
 		seen[v.GetName()] = true
 		if problems := validation.IsDNS1035Label(v.GetName()); len(problems) > 0 {
 			errs = append(errs, field.Invalid(at.Index(i).Child("name"), v.GetName(), strings.Join(problems, ",")))
-		}
-		var before *apiextensionsv1.CustomResourceDefinitionVersion
-		for _, o := range old.GetVersions() {
-			if o.GetName() == v.GetName() {
-				before = o
+			if i == 0 {
+				// What the first version of this API had for the only version.
+				errs = append(errs, field.Invalid(field.NewPath("spec", "version"), v.GetName(), strings.Join(problems, ",")))
 			}
 		}
-		errs = append(errs, checkVersion(v, before, at.Index(i))...)
+		errs = append(errs, checkVersion(v, before(old, v.GetName()), alike, at.Index(i))...)
 	}
 	if !unique {
 		errs = append(errs, field.Invalid(at, versionNames(spec), "must contain unique version names"))
@@ -82,6 +84,16 @@ func checkVersions(spec, old *apiextensionsv1.CustomResourceDefinitionSpec, at *
 		errs = append(errs, field.Invalid(at, versionNames(spec), "must have exactly one version marked as storage version"))
 	}
 	return errs
+}
+
+// before returns the version with a name as it was.
+func before(old *apiextensionsv1.CustomResourceDefinitionSpec, name string) *version {
+	for _, v := range old.GetVersions() {
+		if v.GetName() == name {
+			return v
+		}
+	}
+	return nil
 }
 
 func versionNames(spec *apiextensionsv1.CustomResourceDefinitionSpec) []string {
@@ -176,19 +188,19 @@ func checkURL(text string, at *field.Path) field.ErrorList {
 func checkService(s *apiextensionsv1.ServiceReference, at *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if s.GetName() == "" {
-		errs = append(errs, field.Required(at.Child("name"), "service name is required"))
+		errs = append(errs, field.Required(at.Child("name"), ""))
 	}
 	if s.GetNamespace() == "" {
-		errs = append(errs, field.Required(at.Child("namespace"), "service namespace is required"))
+		errs = append(errs, field.Required(at.Child("namespace"), ""))
 	}
 	if problems := validation.IsValidPortNum(int(s.GetPort())); len(problems) > 0 {
 		errs = append(errs, field.Invalid(at.Child("port"), s.GetPort(), "port is not valid: "+strings.Join(problems, ",")))
 	}
-	if s.Path == nil || s.GetPath() == "/" {
+	if s.GetPath() == "" || s.GetPath() == "/" {
 		return errs
 	}
 	if !strings.HasPrefix(s.GetPath(), "/") {
-		return append(errs, field.Invalid(at.Child("path"), s.GetPath(), "must start with a '/'"))
+		errs = append(errs, field.Invalid(at.Child("path"), s.GetPath(), "must start with a '/'"))
 	}
 	for i, segment := range strings.Split(strings.TrimSuffix(s.GetPath()[1:], "/"), "/") {
 		if segment == "" {

@@ -22,23 +22,83 @@ var (
 	columnFormats = []string{"byte", "date", "date-time", "double", "float", "int32", "int64", "password"}
 )
 
-func checkVersion(v, old *apiextensionsv1.CustomResourceDefinitionVersion, at *field.Path) field.ErrorList {
+type version = apiextensionsv1.CustomResourceDefinitionVersion
+
+// checkVersion looks at what a version has of its own; common is what all versions have alike, which is looked at once.
+func checkVersion(v, old *version, common alike, at *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for _, problem := range checkWarning(v) {
 		errs = append(errs, field.Invalid(at.Child("deprecationWarning"), v.GetDeprecationWarning(), problem))
 	}
+	if !common.schema {
+		errs = append(errs, checkVersionSchema(v, old, at.Child("schema", "openAPIV3Schema"))...)
+	}
+	if !common.subresources {
+		errs = append(errs, checkScale(v.GetSubresources().GetScale(), at.Child("subresources"))...)
+	}
+	if !common.columns {
+		errs = append(errs, checkColumns(v, at.Child("additionalPrinterColumns"))...)
+	}
+	if !common.selectable {
+		errs = append(errs, checkSelectable(v.GetSelectableFields(), structural.New(v.GetSchema().GetOpenAPIV3Schema()), at.Child("selectableFields"))...)
+	}
+	return errs
+}
+
+func checkVersionSchema(v, old *version, at *field.Path) field.ErrorList {
 	props := v.GetSchema().GetOpenAPIV3Schema()
-	s := structural.New(props)
-	unchanged := old != nil && proto.Equal(props, old.GetSchema().GetOpenAPIV3Schema())
-	if props != nil && !unchanged {
-		errs = append(errs, checkSchema(props, s, v.GetSubresources().GetStatus() != nil, at.Child("schema", "openAPIV3Schema"))...)
+	if props == nil || old != nil && proto.Equal(props, old.GetSchema().GetOpenAPIV3Schema()) {
+		return nil // as it was when it was checked before
 	}
-	errs = append(errs, checkScale(v.GetSubresources().GetScale(), at.Child("subresources"))...)
+	return checkSchema(props, structural.New(props), v.GetSubresources().GetStatus() != nil, at)
+}
+
+func checkColumns(v *version, at *field.Path) field.ErrorList {
+	var errs field.ErrorList
 	for i, c := range v.GetAdditionalPrinterColumns() {
-		errs = append(errs, checkColumn(c, at.Child("additionalPrinterColumns").Index(i))...)
+		errs = append(errs, checkColumn(c, at.Index(i))...)
 	}
-	if len(v.GetSelectableFields()) > 0 {
-		errs = append(errs, checkSelectable(v.GetSelectableFields(), s, at.Child("selectableFields"))...)
+	return errs
+}
+
+// alike tells what all versions of a definition have alike. Errors in it are told of the definition and not of a version:
+// so it was in the first version of this API, and so Kubernetes still says it.
+type alike struct{ schema, subresources, columns, selectable bool }
+
+func common(versions []*version) alike {
+	out := alike{true, true, true, true}
+	for _, v := range versions {
+		first := versions[0]
+		out.schema = out.schema && v.GetSchema() != nil && proto.Equal(v.GetSchema(), first.GetSchema())
+		out.subresources = out.subresources && v.GetSubresources() != nil && proto.Equal(v.GetSubresources(), first.GetSubresources())
+		out.columns = out.columns && same(v.GetAdditionalPrinterColumns(), first.GetAdditionalPrinterColumns())
+		out.selectable = out.selectable && same(v.GetSelectableFields(), first.GetSelectableFields())
+	}
+	return out
+}
+
+func same[T proto.Message](a, b []T) bool {
+	return len(a) > 0 && slices.EqualFunc(a, b, func(x, y T) bool { return proto.Equal(x, y) })
+}
+
+// checkCommon looks at what all versions have alike.
+func checkCommon(versions []*version, old *version, c alike, at *field.Path) field.ErrorList {
+	if len(versions) == 0 {
+		return nil
+	}
+	var errs field.ErrorList
+	v := versions[0]
+	if c.schema {
+		errs = append(errs, checkVersionSchema(v, old, at.Child("validation", "openAPIV3Schema"))...)
+	}
+	if c.subresources {
+		errs = append(errs, checkScale(v.GetSubresources().GetScale(), at.Child("subresources"))...)
+	}
+	if c.columns {
+		errs = append(errs, checkColumns(v, at.Child("additionalPrinterColumns"))...)
+	}
+	if c.selectable {
+		errs = append(errs, checkSelectable(v.GetSelectableFields(), structural.New(v.GetSchema().GetOpenAPIV3Schema()), at.Child("selectableFields"))...)
 	}
 	return errs
 }

@@ -135,7 +135,7 @@ func (c *compiler) rule(n *node, r *apiextensionsv1.ValidationRule, at *field.Pa
 		return out, false
 	}
 	if out.program, err = env.Compile(r.GetRule(), cel.BoolType); err != nil {
-		c.add(field.Invalid(at.Child("rule"), shown(r), detail(err)))
+		c.add(field.Invalid(at.Child("rule"), shown(r), detail(err, "cel expression must evaluate to a bool")))
 		return out, false
 	}
 	c.price(out.program.Cost, times, at.Child("rule"), "estimated rule cost")
@@ -148,7 +148,7 @@ func (c *compiler) rule(n *node, r *apiextensionsv1.ValidationRule, at *field.Pa
 	}
 	if text := r.GetMessageExpression(); strings.TrimSpace(text) != "" {
 		if out.message, err = env.Compile(text, cel.StringType); err != nil {
-			c.add(field.Invalid(at.Child("messageExpression"), shown(r), "messageExpression "+detail(err)))
+			c.add(field.Invalid(at.Child("messageExpression"), shown(r), "messageExpression "+detail(err, "must evaluate to a string")))
 		} else {
 			c.price(out.message.Cost, times, at.Child("messageExpression"), "estimated messageExpression cost")
 		}
@@ -192,25 +192,26 @@ func excess(what string, units, limit uint64) string {
 		" (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)"
 }
 
-func detail(err error) string {
+// detail says why an expression was not compiled; mismatch where its type is the reason.
+func detail(err error, mismatch string) string {
 	var compile *cel.CompileError
-	if errors.As(err, &compile) {
-		return compile.Detail
+	if !errors.As(err, &compile) {
+		return err.Error()
 	}
-	return err.Error()
+	if compile.Issues == nil && strings.HasPrefix(compile.Detail, "must evaluate to ") {
+		return mismatch
+	}
+	return compile.Detail
 }
 
-// shown is a rule as errors show it.
+// shown is a rule as errors show it: with all of its fields, under the names that they have within Kubernetes' server.
 func shown(r *apiextensionsv1.ValidationRule) any {
-	text, err := codec.AppendMessage(nil, r, codec.EncodeOptions{})
-	if err != nil {
-		return r.GetRule()
-	}
-	v, err := codec.ParseTree(text)
-	if err != nil {
-		return r.GetRule()
-	}
-	return v
+	return struct {
+		Rule, Message, MessageExpression string
+		Reason                           *string
+		FieldPath                        string
+		OptionalOldSelf                  *bool
+	}{r.GetRule(), r.GetMessage(), r.GetMessageExpression(), r.Reason, r.GetFieldPath(), r.OptionalOldSelf}
 }
 
 func enumValue(j *apiextensionsv1.JSON) any {
