@@ -4,6 +4,8 @@ go 1.26.7
 
 require (
 	github.com/anishathalye/porcupine v1.3.1
+	go.etcd.io/etcd/etcdutl/v3 v3.7.3
+	k8s.io/apiextensions-apiserver v0.37.2
 	k8s.io/component-base v0.37.2
 	k8s.io/kubectl v0.37.2
 )
@@ -141,7 +143,7 @@ require (
 	sigs.k8s.io/kustomize/kyaml v0.21.1 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
-	sigs.k8s.io/yaml v1.6.0 // indirect
+	sigs.k8s.io/yaml v1.6.0
 )
 
 replace github.com/keelson/keelson/proto => ../../proto
