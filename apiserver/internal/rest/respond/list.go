@@ -69,6 +69,9 @@ const chunk = 64 << 10
 // before the header is sent, so that what fails at once still fails with a Status.
 func (w *Writer) array(code int, head []byte, items []*pipeline.Item, item func([]byte, *pipeline.Item) ([]byte, error)) error {
 	whole := w.Pretty || w.Accept.Format == media.YAML
+	if whole && len(items) > wholeUpTo {
+		return w.gradual(code, head, items, item)
+	}
 	size := 4 << 10
 	if len(items) > 4 {
 		size = chunk + chunk/4
