@@ -34,6 +34,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, info *request.Inf
 		respond.Error(w, r, apierrors.NewUnknownResource("", ""))
 		return
 	}
+	w.Header().Set("Cache-Control", "no-cache, private") // what may be kept says so itself
 	if compress {
 		var done func()
 		w, done = respond.Compress(w, r)

@@ -45,6 +45,8 @@ func (h *Handler) portForward(w http.ResponseWriter, r *http.Request, pod *corev
 	switch {
 	case spdy.IsUpgrade(r):
 		conn, _, err = spdy.Upgrade(w, r, []string{forwardProtocol}, f.stream)
+	case strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && channelProtocol(r) != "":
+		return f.channels(w, r)
 	case strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
 		conn, err = tunnelled(w, r, f.stream)
 	default:
