@@ -73,6 +73,9 @@ func (s *Server) page(ctx context.Context, res *resource, req *resourcev1.ListRe
 		if errors.Is(err, store.ErrCompacted) {
 			return nil, from, apierrors.NewContinueExpired(token{Version: tokenVersion, Revision: -1, Start: t.Start}.String())
 		}
+		if errors.Is(err, store.ErrFutureRevision) {
+			err = apierrors.NewTooLargeResourceVersion(t.Revision, s.cache.Revision(), 1)
+		}
 		return snap, from, storeError(err)
 	}
 	// A page of a list of a revision that a client of old names without a match.
