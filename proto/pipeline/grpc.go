@@ -148,7 +148,11 @@ func (sh shape) object(it *item.Item) (*resourcev1.Object, error) {
 		wire = it.Trimmed()
 	}
 	if sh.trim.GetMetadataOnly() {
-		wire = item.MetadataOnly(wire)
+		if sh.trim.GetManagedFields() {
+			wire = item.MetadataOnly(wire)
+		} else {
+			wire = it.AppendMetadata(make([]byte, 0, it.MetadataSize()))
+		}
 	}
 	o := &resourcev1.Object{Raw: wire, Encoding: resourcev1.Encoding_ENCODING_PROTOBUF, Revision: it.Revision}
 	if sh.encoding != resourcev1.Encoding_ENCODING_JSON && (!it.Kind.IsCustom() || sh.trim.GetMetadataOnly()) {

@@ -151,12 +151,17 @@ func (i *Item) appendJSON(dst, wire []byte) ([]byte, error) {
 }
 
 // Decode returns the object as a message that the caller owns.
-func (i *Item) Decode() (proto.Message, error) {
+func (i *Item) Decode() (proto.Message, error) { return i.decode(i.Wire) }
+
+// DecodeTrimmed is Decode without the managed fields, for readers who only look.
+func (i *Item) DecodeTrimmed() (proto.Message, error) { return i.decode(i.Trimmed()) }
+
+func (i *Item) decode(wire []byte) (proto.Message, error) {
 	m, err := Empty(i.Kind)
 	if err != nil {
 		return nil, err
 	}
-	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(i.Wire, m); err != nil {
+	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(wire, m); err != nil {
 		return nil, err
 	}
 	return m, nil

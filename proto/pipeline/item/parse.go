@@ -5,10 +5,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/keelson/keelson/proto/codec"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/schema"
 )
 
@@ -296,4 +299,45 @@ func MetadataOnly(wire []byte) []byte {
 		wire = wire[n:]
 	}
 	return out
+}
+
+// metadata calls f with the pieces of the object's bytes that are its metadata, of which the last ones, the resource
+// version and the managed fields, are one.
+func (i *Item) metadata(f func(piece []byte)) {
+	for b := i.Wire[:i.body]; len(b) > 0; {
+		num, _, n, err := field(b)
+		if err != nil {
+			return // cannot be: the bytes have been parsed before
+		}
+		if num == fieldMetadata {
+			f(b[:n])
+		}
+		b = b[n:]
+	}
+	f(i.Wire[i.body:])
+}
+
+// MetadataSize is how many bytes AppendMetadata appends.
+func (i *Item) MetadataSize() int {
+	size := 0
+	i.metadata(func(piece []byte) { size += len(piece) })
+	return size
+}
+
+// AppendMetadata appends the object's metadata: the bytes of a PartialObjectMetadata.
+func (i *Item) AppendMetadata(dst []byte) []byte {
+	i.metadata(func(piece []byte) { dst = append(dst, piece...) })
+	return dst
+}
+
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+var partialType = (*metav1.PartialObjectMetadata)(nil).ProtoReflect().Descriptor()
+
+// AppendPartialJSON appends the object's metadata as JSON of a PartialObjectMetadata in an API version.
+func (i *Item) AppendPartialJSON(dst []byte, apiVersion string) ([]byte, error) {
+	b := scratch.Get().(*[]byte)
+	defer scratch.Put(b)
+	*b = i.AppendMetadata((*b)[:0])
+	return codec.For(partialType).AppendJSON(dst, *b, codec.EncodeOptions{APIVersion: apiVersion, Kind: "PartialObjectMetadata", Checked: i.checked.Load()})
 }

@@ -25,7 +25,7 @@ func columnsOf(kind *schema.Kind) ([]byte, error) {
 
 // cellsOf computes a row; ages are as of now.
 func cellsOf(it *pipeline.Item, now time.Time) ([]byte, error) {
-	obj, err := it.Decode()
+	obj, err := it.DecodeTrimmed()
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,8 @@ type Events struct {
 	// Each hands every event to the connection by itself.
 	Each bool
 	buf  []byte
+	// deadline is that of writing, as it was last set.
+	deadline time.Time
 }
 
 // Events answers with the beginning of a watch.
@@ -129,7 +131,7 @@ func (e *Events) object(typ string, it *pipeline.Item) (err error) {
 		e.buf, err = e.w.appendRowTable(e.buf, e.kind, it, e.include, !e.titled)
 		e.titled = true
 	case media.Metadata:
-		e.buf, err = appendPartial(e.buf, it.Wire, partialVersion)
+		e.buf, err = it.AppendPartialJSON(e.buf, partialVersion)
 	default:
 		var b []byte
 		if b, err = it.JSON(); err == nil {
@@ -195,7 +197,10 @@ func (e *Events) send() error {
 	}
 	// A watcher that does not read is cut off: it must not keep its events in memory for ever. Where there is no
 	// connection to set a deadline on, there is none to wait for.
-	_ = http.NewResponseController(e.w.ResponseWriter).SetWriteDeadline(time.Now().Add(stuckAfter))
+	if now := time.Now(); e.deadline.Sub(now) < stuckAfter*3/4 {
+		e.deadline = now.Add(stuckAfter)
+		_ = http.NewResponseController(e.w.ResponseWriter).SetWriteDeadline(e.deadline)
+	}
 	_, err := e.w.Write(e.buf)
 	if cap(e.buf) > 2*maxBuffered {
 		e.buf = nil // an exceptional event does not keep its memory for the life of the watch

@@ -41,7 +41,7 @@ func (w *Writer) List(l *pipeline.List) error {
 	}
 	item := func(dst []byte, it *pipeline.Item) ([]byte, error) { return it.AppendJSON(dst) }
 	if w.Accept.View == media.Metadata {
-		item = func(dst []byte, it *pipeline.Item) ([]byte, error) { return appendPartial(dst, it.Wire, apiVersion) }
+		item = func(dst []byte, it *pipeline.Item) ([]byte, error) { return it.AppendPartialJSON(dst, apiVersion) }
 	}
 	return w.array(http.StatusOK, head, l.Items, item)
 }
@@ -110,9 +110,9 @@ func (w *Writer) array(code int, head []byte, items []*pipeline.Item, item func(
 
 // listProtobuf writes the list message around the items' own bytes: its size is known without copying them.
 func (w *Writer) listProtobuf(l *pipeline.List, apiVersion, kind string) error {
-	raw := func(it *pipeline.Item) []byte { return it.Wire }
+	length, appendTo := func(it *pipeline.Item) int { return len(it.Wire) }, func(dst []byte, it *pipeline.Item) []byte { return append(dst, it.Wire...) }
 	if w.Accept.View == media.Metadata {
-		raw = func(it *pipeline.Item) []byte { return Metadata(it.Wire) }
+		length, appendTo = (*pipeline.Item).MetadataSize, func(dst []byte, it *pipeline.Item) []byte { return it.AppendMetadata(dst) }
 	}
 	meta, err := proto.Marshal(listMeta(l))
 	if err != nil {
@@ -120,7 +120,7 @@ func (w *Writer) listProtobuf(l *pipeline.List, apiVersion, kind string) error {
 	}
 	size := protowire.SizeTag(fieldMetadata) + protowire.SizeBytes(len(meta))
 	for _, it := range l.Items {
-		size += protowire.SizeTag(fieldItems) + protowire.SizeBytes(len(raw(it)))
+		size += protowire.SizeTag(fieldItems) + protowire.SizeBytes(length(it))
 	}
 	buf := envelope.AppendHeader(make([]byte, 0, chunk+chunk/4), apiVersion, kind, size)
 	w.start(http.StatusOK, media.TypeProtobuf, len(buf)+size)
@@ -128,7 +128,7 @@ func (w *Writer) listProtobuf(l *pipeline.List, apiVersion, kind string) error {
 	buf = protowire.AppendBytes(buf, meta)
 	for _, it := range l.Items {
 		buf = protowire.AppendTag(buf, fieldItems, protowire.BytesType)
-		buf = protowire.AppendBytes(buf, raw(it))
+		buf = appendTo(protowire.AppendVarint(buf, uint64(length(it))), it)
 		if len(buf) >= chunk {
 			if _, err := w.Write(buf); err != nil {
 				return nil //nolint:nilerr // the client is gone

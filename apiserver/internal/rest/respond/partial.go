@@ -3,7 +3,6 @@ package respond
 import (
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"github.com/keelson/keelson/proto/codec"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 )
 
@@ -44,9 +43,4 @@ func Metadata(wire []byte) []byte {
 		b = b[n+v:]
 	}
 	return out
-}
-
-// appendPartial writes an object's metadata as JSON of a PartialObjectMetadata.
-func appendPartial(dst, wire []byte, apiVersion string) ([]byte, error) {
-	return codec.For(partialType).AppendJSON(dst, Metadata(wire), codec.EncodeOptions{APIVersion: apiVersion, Kind: partialKind})
 }

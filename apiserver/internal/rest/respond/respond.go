@@ -107,7 +107,7 @@ func (w *Writer) metadata(code int, it *pipeline.Item) error {
 	if w.Accept.Format == media.Protobuf {
 		return w.protobuf(code, apiVersion, partialKind, Metadata(it.Wire))
 	}
-	b, err := appendPartial(nil, it.Wire, apiVersion)
+	b, err := it.AppendPartialJSON(nil, apiVersion)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func appendRow(dst []byte, it *pipeline.Item, include Include, apiVersion string
 	case IncludeNone:
 		dst = append(dst, "null"...)
 	default:
-		dst, err = appendPartial(dst, it.Wire, apiVersion)
+		dst, err = it.AppendPartialJSON(dst, apiVersion)
 	}
 	return append(dst, '}'), err
 }
