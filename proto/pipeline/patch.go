@@ -215,13 +215,16 @@ func (r *request) undecodable(err error) error {
 
 // parseConfig reads the configuration of an apply: YAML, of which JSON is a part.
 func parseConfig(patch []byte) (map[string]any, error) {
-	json, err := yaml.YAMLToJSON(patch)
+	// Programs send JSON: that need not go through the YAML parser, which has the last word on everything else.
+	v, err := codec.ParseTree(patch)
 	if err != nil {
-		return nil, apierrors.NewBadRequest("error decoding YAML: " + err.Error())
-	}
-	v, err := codec.ParseTree(json)
-	if err != nil {
-		return nil, apierrors.NewBadRequest("error decoding YAML: " + err.Error())
+		json, err := yaml.YAMLToJSON(patch)
+		if err != nil {
+			return nil, apierrors.NewBadRequest("error decoding YAML: " + err.Error())
+		}
+		if v, err = codec.ParseTree(json); err != nil {
+			return nil, apierrors.NewBadRequest("error decoding YAML: " + err.Error())
+		}
 	}
 	tree, ok := v.(map[string]any)
 	if !ok {
