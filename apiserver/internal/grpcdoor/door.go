@@ -8,8 +8,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"math"
 	"net"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -54,9 +54,15 @@ type Config struct {
 const (
 	streamWindow  = 1 << 20
 	connWindow    = 4 << 20
+	writeBuffer   = 64 << 10
 	pingAfter     = 30 * time.Second
 	pingTimeout   = 10 * time.Second
 	minClientPing = 5 * time.Second
+	// maxStreams is how many calls a client may have open on one connection: many watches, and the operations of a node.
+	maxStreams = 16_384
+	// maxHeader is how long a call's metadata may be, in bytes; tokens are the longest part.
+	maxHeader    = 128 << 10
+	handshakeFor = 30 * time.Second
 )
 
 // Door is the server.
@@ -82,7 +88,13 @@ func New(cfg Config) (*Door, error) {
 		grpc.ChainUnaryInterceptor(i.unary),
 		grpc.ChainStreamInterceptor(i.stream),
 		grpc.MaxRecvMsgSize(cfg.MaxMessage),
-		grpc.MaxConcurrentStreams(math.MaxUint32),
+		// Calls run on goroutines that are used again, whose stacks have grown already.
+		grpc.NumStreamWorkers(uint32(4*runtime.GOMAXPROCS(0))),
+		// An idle connection holds no buffer for writing.
+		grpc.WriteBufferSize(writeBuffer), grpc.SharedWriteBuffer(true),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxHeaderListSize(maxHeader),
+		grpc.ConnectionTimeout(handshakeFor),
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connWindow),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingTimeout}),
