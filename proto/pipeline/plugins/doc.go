@@ -14,8 +14,10 @@ func Default(access strategy.Access, may MaySign) []admission.Plugin {
 		DefaultTolerationSeconds{},
 		TaintNodesByCondition{},
 		&DefaultStorageClass{Access: access},
+		&RuntimeClass{Access: access},
 		&Signers{May: may},
 		CertificateSubjectRestriction{},
+		&DefaultIngressClass{Access: access},
 		&ResourceQuota{Access: access},
 	}
 }

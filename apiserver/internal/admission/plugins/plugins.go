@@ -6,7 +6,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"github.com/keelson/keelson/apiserver/internal/admission/certificates"
 	"github.com/keelson/keelson/apiserver/internal/admission/podsecurity"
 	"github.com/keelson/keelson/apiserver/internal/admission/policy"
 	"github.com/keelson/keelson/apiserver/internal/admission/webhook"
@@ -29,9 +28,6 @@ func New(c Config) []pipeline.Admission {
 	webhooks := webhook.Config{Client: c.Client, Authorizer: c.Authorizer, Logger: c.Logger, Metrics: webhook.NewMetrics(c.Registerer)}
 	return []pipeline.Admission{
 		&podsecurity.Plugin{},
-		certificates.Approval{Authorizer: c.Authorizer},
-		certificates.Signing{Authorizer: c.Authorizer},
-		certificates.SubjectRestriction{},
 		&policy.Expressions{},
 		policy.NewMutating(policies),
 		webhook.NewMutating(webhooks),
