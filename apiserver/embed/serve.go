@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/keelson/keelson/apiserver/internal/bound"
 	"github.com/keelson/keelson/apiserver/internal/grpcdoor"
 	"github.com/keelson/keelson/apiserver/internal/rest"
 	"github.com/keelson/keelson/apiserver/internal/rest/apidocs"
@@ -27,8 +28,18 @@ import (
 // KubernetesVersion is the version of Kubernetes whose API is served.
 const KubernetesVersion = "v1.37.0+keelson"
 
-// idleTimeout is how long an unused REST connection stays open.
-const idleTimeout = 3 * time.Minute
+// Bounds on REST connections.
+const (
+	// idleTimeout is how long an unused one stays open.
+	idleTimeout = 3 * time.Minute
+	// headerTimeout is how long a client may take for the TLS handshake, and for a request's header.
+	headerTimeout = 32 * time.Second
+	// maxHeader is how long a header may be: room for tokens and for every group that somebody is impersonated with.
+	maxHeader = 256 << 10
+	// maxConnections is how many a door takes, and maxFromOne how many of them from one address; see package bound.
+	maxConnections = 40_000
+	maxFromOne     = 20_000
+)
 
 // serve opens the doors and keeps them open until the context ends or a door or a background task fails.
 func (s *server) serve(ctx, background context.Context) error {
@@ -57,15 +68,15 @@ func (s *server) serve(ctx, background context.Context) error {
 	if err != nil {
 		return err
 	}
-	web := &http.Server{Handler: s.rest, TLSConfig: s.authority.ServerTLS(), ReadHeaderTimeout: 32 * time.Second,
-		IdleTimeout: idleTimeout, ErrorLog: httpLog}
+	web := &http.Server{Handler: s.rest, TLSConfig: s.authority.ServerTLS(), ReadHeaderTimeout: headerTimeout,
+		MaxHeaderBytes: maxHeader, IdleTimeout: idleTimeout, ErrorLog: httpLog}
 
 	s.http2 = h2.Configure(web)
 
 	group, gctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return door.Serve(s.grpcListener) })
+	group.Go(func() error { return door.Serve(bound.Listen(s.grpcListener, maxConnections, maxFromOne)) })
 	group.Go(func() error {
-		if err := web.ServeTLS(h2.Listen(s.restListener), "", ""); !errors.Is(err, http.ErrServerClosed) {
+		if err := web.ServeTLS(h2.Listen(bound.Listen(s.restListener, maxConnections, maxFromOne)), "", ""); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil

@@ -46,6 +46,9 @@ func (s *Seat) Release() {
 	s.schema.stats.took(s.limiter.finish(s))
 }
 
+// Held tells whether the seat has not been given back yet.
+func (s *Seat) Held() bool { return s != nil && s.queue != nil && !s.released.Load() }
+
 type seatKey struct{}
 
 // NewContext returns a context that carries the request's seat.

@@ -2,6 +2,7 @@ package grpcdoor
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -128,8 +129,14 @@ func (s *gatedStream) SendHeader(md metadata.MD) error {
 	return s.ServerStream.SendHeader(md)
 }
 
+// stallAfter is how long a client may take to read a message before its call gives its seat to somebody else's.
+const stallAfter = time.Second
+
 // SendMsg sees the end of a watch's initial state pass.
 func (s *gatedStream) SendMsg(m any) error {
+	if s.seat.Held() {
+		defer time.AfterFunc(stallAfter, s.seat.Release).Stop()
+	}
 	if r, ok := m.(*resourcev1.WatchResponse); ok && s.initial {
 		defer s.afterInitial(r)
 	}

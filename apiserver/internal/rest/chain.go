@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
+	"github.com/keelson/keelson/apiserver/internal/fairness"
 	"github.com/keelson/keelson/apiserver/internal/rest/request"
 	"github.com/keelson/keelson/apiserver/internal/rest/respond"
 	"github.com/keelson/keelson/proto/apierrors"
@@ -29,7 +30,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	start := time.Now()
 	info := request.Parse(r)
-	rec := &recorder{ResponseWriter: w}
+	rec := &recorder{ResponseWriter: w, stalls: &s.stalls}
 	id := r.Header.Get("Audit-ID")
 	if id == "" || len(id) > 64 {
 		id = uuid.NewString()
@@ -77,6 +78,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer seat.Release()
+	rec.seat = seat
 	s.route(rec, r, info)
 }
 
@@ -129,6 +131,9 @@ type recorder struct {
 	code     int
 	written  int64
 	hijacked bool
+	// seat is the request's while it has one; see stalls.
+	seat   *fairness.Seat
+	stalls *stalls
 }
 
 func (r *recorder) WriteHeader(code int) {
@@ -142,7 +147,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 	if r.code == 0 {
 		r.code = http.StatusOK
 	}
-	n, err := r.ResponseWriter.Write(p)
+	n, err := r.stalls.write(r.ResponseWriter, r.seat, len(p), func() (int, error) { return r.ResponseWriter.Write(p) })
 	r.written += int64(n)
 	return n, err
 }

@@ -72,7 +72,8 @@ type Server struct {
 	proxies   *proxy.Handler
 	metrics   *metrics
 
-	slack time.Duration // see transferSlack
+	slack  time.Duration // see transferSlack
+	stalls stalls
 
 	// ctx ends long-running requests when the server stops.
 	ctx  context.Context
