@@ -26,7 +26,7 @@ import (
 const patience = 20 * time.Second
 
 type harness struct {
-	*testing.T
+	testing.TB
 	ctx    context.Context
 	store  store.Store
 	caller caller
@@ -43,10 +43,10 @@ func (c caller) Call(_ context.Context, _ *apiextensionsv1.WebhookClientConfig, 
 	return c.answer(body)
 }
 
-func start(t *testing.T) *harness {
+func start(t testing.TB) *harness {
 	ctx, cancel := context.WithTimeout(feed.Context(t.Context()), patience)
 	t.Cleanup(cancel)
-	h := &harness{T: t, ctx: ctx, store: memory.New()}
+	h := &harness{TB: t, ctx: ctx, store: memory.New()}
 	t.Cleanup(func() { h.store.Close() })
 	h.caller.answer = rename
 	h.run()
@@ -64,7 +64,7 @@ func (h *harness) run() {
 	if err := s.Start(h.ctx); err != nil {
 		h.Fatal(err)
 	}
-	c := New(Options{Server: s, Caller: h.caller, Logger: zaptest.NewLogger(h.T)})
+	c := New(Options{Server: s, Caller: h.caller, Logger: zaptest.NewLogger(h.TB)})
 	ctx, cancel := context.WithCancel(h.ctx)
 	done := make(chan struct{})
 	go func() {

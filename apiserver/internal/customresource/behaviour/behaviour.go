@@ -52,7 +52,7 @@ type made struct {
 // What has not changed since old, which may be nil, is the same as there: schemas take their time to compile, and a kind
 // that changes ends its watches.
 func Make(old *Definition, crd *apiextensionsv1.CustomResourceDefinition, names *apiextensionsv1.CustomResourceDefinitionNames, terminating bool, caller convert.Caller) *Definition {
-	if old != nil && old.terminating == terminating && proto.Equal(old.names, names) && proto.Equal(old.crd.GetSpec(), crd.GetSpec()) {
+	if old != nil && old.terminating == terminating && proto.Equal(old.names, names) && sameSpec(old.crd, crd) {
 		return old
 	}
 	d := &Definition{crd: crd, names: names, terminating: terminating, versions: map[string]*made{}}
@@ -90,6 +90,16 @@ func Make(old *Definition, crd *apiextensionsv1.CustomResourceDefinition, names 
 	}
 	serveOne(d.Kinds, terminating)
 	return d
+}
+
+// sameSpec tells whether two states of a definition differ in their status at most. Comparing specifications takes long
+// where there are many; generations tell mostly.
+func sameSpec(a, b *apiextensionsv1.CustomResourceDefinition) bool {
+	if a == b {
+		return true
+	}
+	x, y := a.GetMetadata(), b.GetMetadata()
+	return x.GetUid() == y.GetUid() && x.GetGeneration() == y.GetGeneration() && x.GetGeneration() > 0 || proto.Equal(a.GetSpec(), b.GetSpec())
 }
 
 // serveOne serves a kind that is about to go in one version at least: its objects could not be deleted otherwise.
