@@ -6,7 +6,9 @@ import (
 	"github.com/keelson/keelson/proto/apierrors"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	networkingv1 "github.com/keelson/keelson/proto/gen/keelson/networking/v1"
 	schedulingv1 "github.com/keelson/keelson/proto/gen/keelson/scheduling/v1"
+	"github.com/keelson/keelson/proto/pipeline/kinds/networking"
 )
 
 // serverManager is the field manager of what the server writes by itself.
@@ -28,6 +30,12 @@ func (s *Server) bootstrap(ctx context.Context) error {
 		if err := s.ensure(ctx, "scheduling.k8s.io", "priorityclasses", class); err != nil {
 			return err
 		}
+	}
+	if s.cfg.ClusterIPRange.IsValid() {
+		return s.ensure(ctx, "networking.k8s.io", "servicecidrs", &networkingv1.ServiceCIDR{
+			Metadata: &metav1.ObjectMeta{Name: networking.DefaultCIDR},
+			Spec:     &networkingv1.ServiceCIDRSpec{Cidrs: []string{s.cfg.ClusterIPRange.Masked().String()}},
+		})
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/keelson/keelson/proto/pipeline/kinds/certificates"
 	"github.com/keelson/keelson/proto/pipeline/kinds/core"
 	"github.com/keelson/keelson/proto/pipeline/kinds/core/allocate"
+	"github.com/keelson/keelson/proto/pipeline/kinds/networking"
 	"github.com/keelson/keelson/proto/pipeline/kinds/scale"
 	"github.com/keelson/keelson/proto/pipeline/store"
 	"github.com/keelson/keelson/proto/pipeline/strategy"
@@ -49,15 +50,16 @@ func New(cfg Config) *Set {
 	services := core.NewServices(cfg.Access, claims)
 	return &Set{
 		Hooks: map[[2]string]strategy.Hooks{
-			{"", "pods"}:                   core.Pods(),
-			{"", "namespaces"}:             core.Namespaces(),
-			{"", "services"}:               services.Hooks(),
-			{"", "replicationcontrollers"}: {Orphans: true},
-			{"", "persistentvolumeclaims"}: core.Claims(),
-			{"", "persistentvolumes"}:      core.Volumes(),
-			{"", "componentstatuses"}:      core.Components(cfg.Access, cfg.Store, cfg.Clock),
-			{"", "resourcequotas"}:         core.Quotas(cfg.Access, cfg.Clock),
-			{"batch", "jobs"}:              batch.Jobs(),
+			{"", "pods"}:                                          core.Pods(),
+			{"", "namespaces"}:                                    core.Namespaces(),
+			{"", "services"}:                                      services.Hooks(),
+			{"", "replicationcontrollers"}:                        {Orphans: true},
+			{"", "persistentvolumeclaims"}:                        core.Claims(),
+			{"", "persistentvolumes"}:                             core.Volumes(),
+			{"", "componentstatuses"}:                             core.Components(cfg.Access, cfg.Store, cfg.Clock),
+			{"", "resourcequotas"}:                                core.Quotas(cfg.Access, cfg.Clock),
+			{"batch", "jobs"}:                                     batch.Jobs(),
+			{"networking.k8s.io", "servicecidrs"}:                 networking.CIDRs(cfg.Clock),
 			{"certificates.k8s.io", "certificatesigningrequests"}: certificates.Requests(cfg.Clock),
 			{"apiextensions.k8s.io", "customresourcedefinitions"}: apiextensions.Definitions(),
 		},
