@@ -28,6 +28,7 @@ import (
 	"github.com/keelson/keelson/apiserver/internal/pki"
 	"github.com/keelson/keelson/apiserver/internal/rest"
 	"github.com/keelson/keelson/apiserver/internal/rest/h2"
+	"github.com/keelson/keelson/apiserver/internal/signing"
 	"github.com/keelson/keelson/apiserver/internal/storage"
 	"github.com/keelson/keelson/apiserver/internal/storage/etcd"
 	"github.com/keelson/keelson/apiserver/internal/tunnel"
@@ -230,6 +231,11 @@ func (s *server) startPipeline(starting, background context.Context, group *errg
 		s.pipeline.Close()
 		return fmt.Errorf("authentication and authorization: %w", err)
 	}
+	signer := signing.New(s.authority.CA, s.log.Named("signing"))
+	group.Go(func() error {
+		signer.Run(background, s.pipeline)
+		return nil
+	})
 	custom := customresource.New(customresource.Options{Server: s.pipeline, Caller: s.callout, Logger: s.log.Named("customresource")})
 	group.Go(func() error {
 		custom.Run(background)

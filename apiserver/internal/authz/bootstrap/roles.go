@@ -135,6 +135,14 @@ func componentRoles() []*rbacv1.ClusterRole {
 		clusterRole("system:node-bootstrapper",
 			allow("create get list watch", "certificates.k8s.io", "certificatesigningrequests"),
 		),
+		// Whoever is bound to these gets the certificates that he asks for without anybody's approval.
+		clusterRole("system:certificates.k8s.io:certificatesigningrequests:nodeclient",
+			allow("create", "certificates.k8s.io", "certificatesigningrequests/nodeclient"),
+		),
+		clusterRole("system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
+			allow("create", "certificates.k8s.io", "certificatesigningrequests/selfnodeclient"),
+		),
+		approver("kube-apiserver-client"), approver("kube-apiserver-client-kubelet"), approver("kubelet-serving"), approver("legacy-unknown"),
 		clusterRole("system:auth-delegator",
 			allow("create", "authentication.k8s.io", "tokenreviews"),
 			allow("create", "authorization.k8s.io", "subjectaccessreviews"),
@@ -151,6 +159,12 @@ func componentRoles() []*rbacv1.ClusterRole {
 			allow(recordings, events, "events"),
 		),
 	}
+}
+
+// approver may approve requests for one of Kubernetes' signers.
+func approver(signer string) *rbacv1.ClusterRole {
+	return clusterRole("system:certificates.k8s.io:"+signer+"-approver",
+		named(allow("approve", "certificates.k8s.io", "signers"), "kubernetes.io/"+signer))
 }
 
 // NodeRules are what a node may ask for; the node authorizer narrows it down to what concerns the node.
