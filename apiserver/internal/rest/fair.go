@@ -30,6 +30,9 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, info *request.Inf
 	if err != nil {
 		return r, nil, err
 	}
+	if r.Body != nil && r.Body != http.NoBody && !long {
+		r.Body = &slowBody{ReadCloser: r.Body, seat: seat}
+	}
 	if _, extended := s.extension(info); long || extended {
 		r = r.WithContext(fairness.NewContext(r.Context(), seat))
 	}

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"io"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -40,4 +41,19 @@ func (s *stalls) write(w http.ResponseWriter, seat *fairness.Seat, n int, f func
 		s.n.Add(-1)
 	}
 	return written, err
+}
+
+// slowBody is a request's body whose client loses its seat where it lets the server wait for bytes.
+type slowBody struct {
+	io.ReadCloser
+	seat *fairness.Seat
+}
+
+// Read implements io.Reader.
+func (b *slowBody) Read(p []byte) (int, error) {
+	if !b.seat.Held() {
+		return b.ReadCloser.Read(p)
+	}
+	defer time.AfterFunc(stallAfter, b.seat.Release).Stop()
+	return b.ReadCloser.Read(p)
 }

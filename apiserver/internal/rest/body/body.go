@@ -17,15 +17,25 @@ import (
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 )
 
+// maxAhead is how much memory is taken for a body before its bytes are there.
+const maxAhead = 64 << 10
+
 // Read returns the whole body, or 413 where it is longer than limit bytes.
 func Read(r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
+	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		// Nothing is unpacked: a few bytes could be made to stand for gigabytes.
+		return nil, apierrors.New(apierrors.ReasonUnsupportedMediaType,
+			fmt.Sprintf("the body of the request has the content encoding %.40q, which is not supported: send it as it is", e), nil)
+	}
 	capacity := r.ContentLength
 	if capacity < 0 {
 		capacity = 512
 	}
+	// What is announced may never come.
+	capacity = min(capacity, maxAhead)
 	b := make([]byte, 0, capacity+1)
 	for {
 		n, err := r.Body.Read(b[len(b):cap(b)])
