@@ -2,6 +2,7 @@ package manager
 
 import (
 	"github.com/keelson/keelson/controller-manager/internal/controller"
+	"github.com/keelson/keelson/controller-manager/internal/controllers/certificates"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/cronjob"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/daemonset"
 	"github.com/keelson/keelson/controller-manager/internal/controllers/deployment"
@@ -36,6 +37,7 @@ var initializers = []initializer{
 	{statefulset.Name, func(e *controller.Env, _ Config) controller.Controller { return statefulset.New(e) }},
 	{daemonset.Name, func(e *controller.Env, _ Config) controller.Controller { return daemonset.New(e) }},
 	{resourcequota.Name, func(e *controller.Env, _ Config) controller.Controller { return resourcequota.New(e) }},
+	{certificates.Name, func(e *controller.Env, _ Config) controller.Controller { return certificates.New(e) }},
 	{disruption.Name, func(e *controller.Env, _ Config) controller.Controller { return disruption.New(e) }},
 	{job.Name, func(e *controller.Env, _ Config) controller.Controller { return job.New(e) }},
 	{cronjob.Name, func(e *controller.Env, _ Config) controller.Controller { return cronjob.New(e) }},
