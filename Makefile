@@ -99,7 +99,7 @@ clean: ## Stop the cluster and remove everything that was built or stored
 ## ---- test -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: test-unit test-e2e ## Run every test: unit, component, end to end (root)
+test: test-unit test-e2e test-ecosystem ## Run every test: unit, component, end to end, Helm and operators (root)
 
 .PHONY: test-unit
 test-unit: ## Run the tests of each module by itself
@@ -107,7 +107,7 @@ test-unit: ## Run the tests of each module by itself
 
 .PHONY: test-e2e
 test-e2e: build kubectl $(BIN)/etcd ## Run the end-to-end tests on a three-node cluster (root)
-	cd deploy/e2e && GOWORK=off KEELSON_BIN=$(BIN) go test -count=1 -timeout 40m ./...
+	cd deploy/e2e && GOWORK=off KEELSON_BIN=$(BIN) go test -p 1 -count=1 -timeout 40m ./...
 
 .PHONY: test-ecosystem
 test-ecosystem: build kubectl $(HELM) ## Run Helm and an operator on controller-runtime on a cluster (root)
