@@ -1,5 +1,7 @@
 package format
 
+import "k8s.io/apimachinery/pkg/util/validation"
+
 // The functions below answer at once for what is plainly right, which nearly all names are. They may be wrong only in
 // saying false: then apimachinery's own function decides, by a regular expression, and words what is wrong.
 
@@ -114,3 +116,11 @@ func first(quick func(string) bool, slow Func) Func {
 		return slow(value)
 	}
 }
+
+// Functions of apimachinery that are asked often, quick where a name is plain.
+var (
+	QualifiedName Func = first(IsQualifiedName, validation.IsQualifiedName)
+	LabelValue    Func = first(IsLabelValue, validation.IsValidLabelValue)
+	Label         Func = first(IsLabel, validation.IsDNS1123Label)
+	Subdomain     Func = first(IsSubdomain, validation.IsDNS1123Subdomain)
+)

@@ -1,10 +1,10 @@
 package rule
 
 import (
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/schema/format"
 )
 
 // LabelSelector checks a label selector.
@@ -27,11 +27,11 @@ func LabelSelector(s *metav1.LabelSelector, at *Path) ErrorList {
 		default:
 			errs = append(errs, field.Invalid(at.Child("operator"), e.Operator, "not a valid selector operator"))
 		}
-		for _, msg := range validation.IsQualifiedName(e.Key) {
+		for _, msg := range format.QualifiedName(e.Key) {
 			errs = append(errs, field.Invalid(at.Child("key"), e.Key, msg))
 		}
 		for j, v := range e.Values {
-			for _, msg := range validation.IsValidLabelValue(v) {
+			for _, msg := range format.LabelValue(v) {
 				errs = append(errs, field.Invalid(at.Child("values").Index(j), v, msg))
 			}
 		}

@@ -3,10 +3,10 @@ package core
 import (
 	"strconv"
 
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	"github.com/keelson/keelson/proto/schema/format"
 	"github.com/keelson/keelson/proto/schema/rule"
 )
 
@@ -37,7 +37,7 @@ func nodeRequirement(r *corev1.NodeSelectorRequirement, at *rule.Path) rule.Erro
 	default:
 		errs = append(errs, field.Invalid(at.Child("operator"), r.Operator, "not a valid selector operator"))
 	}
-	for _, msg := range validation.IsQualifiedName(r.Key) {
+	for _, msg := range format.QualifiedName(r.Key) {
 		errs = append(errs, field.Invalid(at.Child("key"), r.Key, msg))
 	}
 	return errs
@@ -63,11 +63,11 @@ func podAffinityTerm(t *corev1.PodAffinityTerm, at *rule.Path) rule.ErrorList {
 		return rule.ErrorList{field.Required(at.Child("topologyKey"), "can not be empty")}
 	}
 	var errs rule.ErrorList
-	for _, msg := range validation.IsQualifiedName(t.TopologyKey) {
+	for _, msg := range format.QualifiedName(t.TopologyKey) {
 		errs = append(errs, field.Invalid(at.Child("topologyKey"), t.TopologyKey, msg))
 	}
 	for i, ns := range t.Namespaces {
-		for _, msg := range validation.IsDNS1123Label(ns) {
+		for _, msg := range format.Label(ns) {
 			errs = append(errs, field.Invalid(at.Child("namespaces").Index(i), ns, msg))
 		}
 	}

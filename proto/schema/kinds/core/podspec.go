@@ -156,7 +156,7 @@ func dns(s *corev1.PodSpec, at *rule.Path) rule.ErrorList {
 func Toleration(t *corev1.Toleration, at *rule.Path) rule.ErrorList {
 	var errs rule.ErrorList
 	if t.Key != "" {
-		for _, msg := range validation.IsQualifiedName(t.Key) {
+		for _, msg := range format.QualifiedName(t.Key) {
 			errs = append(errs, field.Invalid(at.Child("key"), t.Key, msg))
 		}
 	} else if t.Operator != "Exists" {
@@ -167,7 +167,7 @@ func Toleration(t *corev1.Toleration, at *rule.Path) rule.ErrorList {
 	}
 	switch t.Operator {
 	case "", "Equal":
-		for _, msg := range validation.IsValidLabelValue(t.Value) {
+		for _, msg := range format.LabelValue(t.Value) {
 			errs = append(errs, field.Invalid(at.Child("operator"), t.Value, msg))
 		}
 	case "Exists":

@@ -7,11 +7,11 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/schema/format"
 	"github.com/keelson/keelson/proto/schema/rule"
 )
 
@@ -55,7 +55,7 @@ func quantities(list map[string]*metav1.Quantity, at *rule.Path) (map[string]res
 	var errs rule.ErrorList
 	for _, name := range slices.Sorted(maps.Keys(list)) {
 		here := at.Key(name)
-		for _, msg := range validation.IsQualifiedName(name) {
+		for _, msg := range format.QualifiedName(name) {
 			errs = append(errs, field.Invalid(here, name, msg))
 		}
 		if native(name) && !containerResource(name) {

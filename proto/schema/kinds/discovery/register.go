@@ -25,7 +25,7 @@ func slice(s, _ *discoveryv1.EndpointSlice) rule.ErrorList {
 			errs = append(errs, address(s.AddressType, a, at.Child("addresses").Index(j))...)
 		}
 		if e.NodeName != nil {
-			for _, msg := range validation.IsDNS1123Subdomain(*e.NodeName) {
+			for _, msg := range format.Subdomain(*e.NodeName) {
 				errs = append(errs, field.Invalid(at.Child("nodeName"), *e.NodeName, msg))
 			}
 		}
@@ -39,7 +39,7 @@ func slice(s, _ *discoveryv1.EndpointSlice) rule.ErrorList {
 		}
 		names[name] = true
 		if name != "" {
-			for _, msg := range validation.IsDNS1123Label(name) {
+			for _, msg := range format.Label(name) {
 				errs = append(errs, field.Invalid(at.Child("name"), name, msg))
 			}
 		}
@@ -61,7 +61,7 @@ func address(kind, text string, at *rule.Path) rule.ErrorList {
 			problems = []string{"must be a valid " + kind + " address"}
 		}
 	case "FQDN":
-		problems = validation.IsDNS1123Subdomain(text)
+		problems = format.Subdomain(text)
 	}
 	for _, msg := range problems {
 		errs = append(errs, field.Invalid(at, text, msg))
