@@ -105,12 +105,7 @@ func (p *Mutating) call(ctx context.Context, s *hook.Subject, q *question) (chan
 	if err := heed(s.R, q, a); err != nil || len(a.Patch) == 0 {
 		return false, err
 	}
-	changed, err = p.apply(ctx, s, q, a)
-	if s.R.Annotate != nil {
-		s.R.Annotate(fmt.Sprintf("mutation.webhook.admission.k8s.io/round_%d_index_%d", s.R.Round, q.index),
-			fmt.Sprintf(`{"configuration":%q,"webhook":%q,"mutated":%v}`, q.configuration, q.name, changed))
-	}
-	return changed, err
+	return p.apply(ctx, s, q, a)
 }
 
 // apply patches the object.

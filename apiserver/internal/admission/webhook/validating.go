@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -23,6 +24,9 @@ func (*Validating) Name() string { return "ValidatingAdmissionWebhook" }
 
 // Admit implements admission.Plugin; it changes nothing.
 func (*Validating) Admit(context.Context, *admission.Request) error { return nil }
+
+// errDenied stands for a refusal where only that there was one counts.
+var errDenied = errors.New("denied")
 
 // asked is one question and what came of it.
 type asked struct {
@@ -66,7 +70,11 @@ func (p *Validating) Validate(ctx context.Context, r *admission.Request) error {
 		wg.Go(func() {
 			start := time.Now()
 			q.answer, q.err = p.ask(ctx, q.question, r.DryRun, q.request)
-			p.observe(q.question, r, start, q.err)
+			verdict := q.err
+			if verdict == nil && !q.answer.Allowed {
+				verdict = errDenied
+			}
+			p.observe(q.question, r, start, verdict)
 		})
 	}
 	wg.Wait()
