@@ -3277,7 +3277,7 @@ const file_keelson_core_v1_pod_proto_rawDesc = "" +
 	"\x02IP\x12\x06string(\x01: \n" +
 	"\x04Node\x12\x06string(\x012\x0e.spec.nodeName:5\n" +
 	"\x0eNominated Node\x12\x06string(\x012\x19.status.nominatedNodeName:\x1b\n" +
-	"\x0fReadiness Gates\x12\x06string(\x01R\rspec.nodeNameR\x12spec.restartPolicyR\x12spec.schedulerNameR\x17spec.serviceAccountNameR\x10spec.hostNetworkR\fstatus.phaseR\fstatus.podIPR\x18status.nominatedNodeName`\x01h\x01\"\x96\x1d\n" +
+	"\x0fReadiness Gates\x12\x06string(\x01R\rspec.nodeNameR\x12spec.restartPolicyR\x12spec.schedulerNameR\x17spec.serviceAccountNameR\x10spec.hostNetworkR\fstatus.phaseR\fstatus.podIPR\x18status.nominatedNodeName`\x01h\x01\"\x8f\x1d\n" +
 	"\aPodSpec\x12\\\n" +
 	"\avolumes\x18\x01 \x03(\v2\x17.keelson.core.v1.VolumeB)\xaa\xd4\x18%r\x03mapz\x04name\x8a\x01\x10merge,retainKeys\x92\x01\x04nameR\avolumes\x12b\n" +
 	"\x0einitContainers\x18\x14 \x03(\v2\x1a.keelson.core.v1.ContainerB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x0einitContainers\x12`\n" +
@@ -3311,8 +3311,8 @@ const file_keelson_core_v1_pod_proto_rawDesc = "" +
 	"\x11priorityClassName\x18\x18 \x01(\tB\x13\xaa\xd4\x18\x0fb\rdns-subdomainR\x11priorityClassName\x12\x1f\n" +
 	"\bpriority\x18\x19 \x01(\x05H\x04R\bpriority\x88\x01\x01\x12;\n" +
 	"\tdnsConfig\x18\x1a \x01(\v2\x1d.keelson.core.v1.PodDNSConfigR\tdnsConfig\x12W\n" +
-	"\x0ereadinessGates\x18\x1c \x03(\v2!.keelson.core.v1.PodReadinessGateB\f\xaa\xd4\x18\br\x06atomicR\x0ereadinessGates\x12c\n" +
-	"\x10runtimeClassName\x18\x1d \x01(\tB2\xaa\xd4\x18.b\rdns-subdomain\xaa\x01\x1cthere are no runtime classesH\x05R\x10runtimeClassName\x88\x01\x01\x123\n" +
+	"\x0ereadinessGates\x18\x1c \x03(\v2!.keelson.core.v1.PodReadinessGateB\f\xaa\xd4\x18\br\x06atomicR\x0ereadinessGates\x12\\\n" +
+	"\x10runtimeClassName\x18\x1d \x01(\tB+\xaa\xd4\x18'b\rdns-subdomain\xaa\x01\x15nodes run one runtimeH\x05R\x10runtimeClassName\x88\x01\x01\x123\n" +
 	"\x12enableServiceLinks\x18\x1e \x01(\bH\x06R\x12enableServiceLinks\x88\x01\x01\x12R\n" +
 	"\x10preemptionPolicy\x18\x1f \x01(\tB!\xaa\xd4\x18\x1d2\x14PreemptLowerPriority2\x05NeverH\aR\x10preemptionPolicy\x88\x01\x01\x12B\n" +
 	"\boverhead\x18  \x03(\v2&.keelson.core.v1.PodSpec.OverheadEntryR\boverhead\x12\xa8\x01\n" +

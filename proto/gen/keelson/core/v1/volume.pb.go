@@ -4903,14 +4903,14 @@ const file_keelson_core_v1_volume_proto_rawDesc = "" +
 	"*\x034208\x00@\xff\x03H\x00R\vdefaultMode\x88\x01\x01\x12%\n" +
 	"\vdefaultUser\x18\x03 \x01(\x03H\x01R\vdefaultUser\x88\x01\x01B\x0e\n" +
 	"\f_defaultModeB\x0e\n" +
-	"\f_defaultUser\"\xb9\x04\n" +
+	"\f_defaultUser\"\xcb\x04\n" +
 	"\x10VolumeProjection\x129\n" +
 	"\x06secret\x18\x01 \x01(\v2!.keelson.core.v1.SecretProjectionR\x06secret\x12H\n" +
 	"\vdownwardAPI\x18\x02 \x01(\v2&.keelson.core.v1.DownwardAPIProjectionR\vdownwardAPI\x12B\n" +
 	"\tconfigMap\x18\x03 \x01(\v2$.keelson.core.v1.ConfigMapProjectionR\tconfigMap\x12`\n" +
-	"\x13serviceAccountToken\x18\x04 \x01(\v2..keelson.core.v1.ServiceAccountTokenProjectionR\x13serviceAccountToken\x12\x80\x01\n" +
-	"\x12clusterTrustBundle\x18\x05 \x01(\v2-.keelson.core.v1.ClusterTrustBundleProjectionB!\xaa\xd4\x18\x1d\xaa\x01\x1athere are no trust bundlesR\x12clusterTrustBundle\x12w\n" +
-	"\x0epodCertificate\x18\x06 \x01(\v2).keelson.core.v1.PodCertificateProjectionB$\xaa\xd4\x18 \xaa\x01\x1dthere are no pod certificatesR\x0epodCertificate\"\xe3\x01\n" +
+	"\x13serviceAccountToken\x18\x04 \x01(\v2..keelson.core.v1.ServiceAccountTokenProjectionR\x13serviceAccountToken\x12\x85\x01\n" +
+	"\x12clusterTrustBundle\x18\x05 \x01(\v2-.keelson.core.v1.ClusterTrustBundleProjectionB&\xaa\xd4\x18\"\xaa\x01\x1fkubelets mount no trust bundlesR\x12clusterTrustBundle\x12\x83\x01\n" +
+	"\x0epodCertificate\x18\x06 \x01(\v2).keelson.core.v1.PodCertificateProjectionB0\xaa\xd4\x18,\xaa\x01)kubelets ask for no certificates for podsR\x0epodCertificate\"\xe3\x01\n" +
 	"\x10SecretProjection\x12a\n" +
 	"\x14localObjectReference\x18\x01 \x01(\v2%.keelson.core.v1.LocalObjectReferenceB\x06\xaa\xd4\x18\x02\b\x01R\x14localObjectReference\x12>\n" +
 	"\x05items\x18\x02 \x03(\v2\x1a.keelson.core.v1.KeyToPathB\f\xaa\xd4\x18\br\x06atomicR\x05items\x12\x1f\n" +
