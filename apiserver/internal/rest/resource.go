@@ -459,5 +459,5 @@ func (c *call) deleteCollection() error {
 	if err != nil {
 		return err
 	}
-	return out.List(&pipeline.List{Kind: c.kind, Items: items})
+	return out.List(&pipeline.List{Kind: c.kind, Items: items, Revision: c.s.cfg.Pipeline.Revision()})
 }

@@ -4,13 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/keelson/keelson/apiserver/internal/rest/body"
-	"github.com/keelson/keelson/proto/apierrors"
-	"github.com/keelson/keelson/proto/codec"
-	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
-	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
-	"google.golang.org/protobuf/proto"
 )
 
 // Bounds of the warnings of an answer: clients and proxies refuse a header that is too long.
@@ -78,23 +71,4 @@ func quote(s string) string {
 	}
 	b.WriteByte('"')
 	return b.String()
-}
-
-// decodeDeleteOptions reads a deletion's body.
-func decodeDeleteOptions(contentType string, b []byte) (*metav1.DeleteOptions, error) {
-	obj, err := body.Decode(contentType, b)
-	if err != nil {
-		return nil, err
-	}
-	o := &metav1.DeleteOptions{}
-	wire := obj.Raw
-	if obj.Encoding == resourcev1.Encoding_ENCODING_JSON {
-		if wire, _, err = codec.For(o.ProtoReflect().Descriptor()).ParseJSON(nil, obj.Raw, codec.DecodeOptions{}); err != nil {
-			return nil, apierrors.NewBadRequest(err.Error())
-		}
-	}
-	if err := proto.Unmarshal(wire, o); err != nil {
-		return nil, apierrors.NewBadRequest(err.Error())
-	}
-	return o, nil
 }
