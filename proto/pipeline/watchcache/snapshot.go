@@ -35,7 +35,7 @@ const sweep = 100_000
 // WalkMarked is Walk for those who only want objects that have one of some labels, given by their marks. It leaves out
 // most of the others, not all.
 func (s *Snapshot) WalkMarked(namespace string, from Position, any []Marks, f func(*item.Item) bool) {
-	if len(any) > 0 && from == (Position{}) && s.tree.len() <= sweep {
+	if from == (Position{}) && (namespace == "" || len(any) > 0 && s.tree.len() <= sweep) {
 		s.tree.nodes.Ascend(func(e entry) bool {
 			return !e.marks.hasAny(any) || namespace != "" && e.Namespace != namespace || f(e.Item)
 		})
