@@ -108,6 +108,18 @@ func (r *request) fromTree(k *schema.Kind, tree map[string]any, obj proto.Messag
 	return nil
 }
 
+// fromConfig reads an applied configuration. Fields that a custom kind does not have are refused by the type with which
+// the configuration is merged, whatever validation the client asks for.
+func (r *request) fromConfig(config map[string]any, obj proto.Message) error {
+	if !r.res.kind.IsCustom() {
+		return r.fromTree(r.res.kind, config, obj)
+	}
+	asked := r.validation
+	r.validation = codec.Ignore
+	defer func() { r.validation = asked }()
+	return r.fromTree(r.res.kind, config, obj)
+}
+
 // mustManage refuses an apply that names no field manager.
 func mustManage(req *resourcev1.PatchRequest) error {
 	if req.GetOptions().GetFieldManager() == "" {
@@ -148,7 +160,7 @@ func (r *request) applyOnce(ctx context.Context, req *resourcev1.PatchRequest, c
 			}
 		}
 		// What the client sent is checked by itself: the stored object's fields are known anyway.
-		if err := r.fromTree(r.res.kind, config, obj); err != nil {
+		if err := r.fromConfig(config, obj); err != nil {
 			return nil, r.undecodable(err)
 		}
 		if merged, err = apply.Apply(a); err != nil {
