@@ -68,6 +68,7 @@ func (b *bench) measureServer(ctx context.Context) (err error) {
 		return err
 	}
 	b.report.Floors, err = run.Floors()
+	b.report.Rows = run.Rows()
 	return err
 }
 

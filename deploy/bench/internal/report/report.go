@@ -18,6 +18,10 @@ type Row struct {
 	load.Result
 	// CPU of the server for one operation.
 	CPU time.Duration
+	// Own is CPU without that of other operations which the workload needs, where that is not all of it.
+	Own time.Duration
+	// Floor is what bare TLS costs for the same bytes; 0 where it was not measured.
+	Floor time.Duration
 	// PeakRSS of the server until then, in bytes.
 	PeakRSS int64
 	// Note says what the columns do not.
@@ -67,17 +71,32 @@ func (r *Report) codec() table {
 }
 
 func (r *Report) server() table {
-	t := table{heading: []string{"workload", "door", "rate", "p50", "p99", "server CPU each", "peak RSS", "kube-apiserver (elsewhere)", "its CPU each"}}
+	t := table{heading: []string{"workload", "door", "rate", "p50", "p99", "server CPU each", "goal", "reached", "peak RSS", "kube-apiserver (elsewhere)", "its CPU each"}}
 	for _, row := range r.Rows {
 		if row.Done == 0 {
-			t.rows = append(t.rows, []string{row.Workload, row.Door, row.Note, "", "", "", "", "", ""})
+			t.rows = append(t.rows, []string{row.Workload, row.Door, row.Note, "", "", "", "", "", "", "", ""})
 			continue
 		}
 		ref := reference[key{row.Workload, row.Door}]
 		t.rows = append(t.rows, []string{row.Workload, row.Door, rate(row.Rate()), duration(row.P50), duration(row.P99),
-			duration(row.CPU), bytesText(row.PeakRSS), orDash(ref.figure), orDash(ref.cpu)})
+			duration(row.CPU), duration(goal(row.Workload, row.Door, row.Floor)), row.reached(), bytesText(row.PeakRSS), orDash(ref.figure), duration(ref.cpu)})
 	}
 	return t
+}
+
+// reached tells whether the goal is, or by how much it is missed.
+func (r *Row) reached() string {
+	g, cpu := goal(r.Workload, r.Door, r.Floor), r.CPU
+	if r.Own > 0 {
+		cpu = r.Own
+	}
+	switch {
+	case g == 0:
+		return "-"
+	case cpu <= g:
+		return "yes"
+	}
+	return fmt.Sprintf("no: %.1f x", float64(cpu)/float64(g))
 }
 
 // notes are those of the rows.

@@ -71,3 +71,25 @@ func TestFormats(t *testing.T) {
 		}
 	}
 }
+
+func TestGoals(t *testing.T) {
+	for _, c := range []struct {
+		workload, door string
+		floor, want    time.Duration
+	}{
+		{"create pod", "REST JSON", 0, 700 * us}, {"create pod", "REST protobuf", 0, 475 * us}, {"create pod", "gRPC", 0, 280 * us},
+		{"get pod", "gRPC", 0, 67 * us}, {"list 10,000 pods", "REST JSON", 30 * ms, 790 * ms / 6}, {"list 10,000 pods", "REST protobuf", 30 * ms, 45 * ms},
+		{"list 10,000 pods", "gRPC", 20 * ms, 79 * ms}, {"create ConfigMap", "REST JSON", 0, 0}, {"event to one of 200 watchers, 50 updates/s", "gRPC", 6 * us, 9 * us},
+	} {
+		if got := goal(c.workload, c.door, c.floor); got != c.want {
+			t.Errorf("%s, %s: %s, want %s", c.workload, c.door, got, c.want)
+		}
+	}
+	r := Row{Workload: "get pod", Door: "REST JSON", CPU: 335 * us}
+	if got := r.reached(); got != "no: 2.0 x" {
+		t.Error(got)
+	}
+	if r.CPU = 100 * us; r.reached() != "yes" {
+		t.Error(r.reached())
+	}
+}

@@ -12,6 +12,8 @@ type meter struct {
 	server     *apiserver.Server
 	start, end time.Duration
 	err        error
+	// own is an operation's processor time without that of others which it needs; 0 where that is all of it.
+	own time.Duration
 	// profile, where set, begins a profile of what is measured; profiled waits for it.
 	profile  func() (wait func() error)
 	profiled func() error

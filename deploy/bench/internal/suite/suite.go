@@ -141,6 +141,7 @@ func (s *Suite) one(ctx context.Context, workload, name string, run func(context
 	if row.CPU, err = usage.each(row.Done); err != nil {
 		return err
 	}
+	row.Own = usage.own
 	if usage.profiled != nil {
 		if err := usage.profiled(); err != nil {
 			return fmt.Errorf("profile of %s: %w", full, err)

@@ -119,6 +119,7 @@ func (s *Suite) watchNote(ctx context.Context, d door.Door, updates int, r load.
 		return ""
 	}
 	share := one * time.Duration(updates) / time.Duration(r.Done)
+	ctx.Value(meterKey{}).(*meter).own = total - share
 	return fmt.Sprintf("%s of CPU each without the updates' own share (%s)", report.Duration(total-share), report.Duration(share))
 }
 
