@@ -1,0 +1,89 @@
+package plugins
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
+	batchv1 "github.com/keelson/keelson/proto/gen/keelson/batch/v1"
+	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	"github.com/keelson/keelson/proto/pipeline/admission"
+)
+
+// Warnings tells users of what is allowed and most likely not what they want. It changes and refuses nothing.
+type Warnings struct{}
+
+// Name implements admission.Plugin.
+func (Warnings) Name() string { return "Warnings" }
+
+// Admit implements admission.Plugin.
+func (Warnings) Admit(context.Context, *admission.Request) error { return nil }
+
+// Validate implements admission.Validator.
+func (Warnings) Validate(_ context.Context, r *admission.Request) error {
+	if r.Subresource != "" || r.Object == nil || r.Operation != admission.Create && r.Operation != admission.Update {
+		return nil
+	}
+	switch o := r.Object.(type) {
+	case *corev1.PersistentVolume:
+		if o.GetSpec().GetPersistentVolumeReclaimPolicy() == "Recycle" {
+			r.Warn("spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. " +
+				"Instead, the recommended approach is to use dynamic provisioning.")
+		}
+	case *appsv1.StatefulSet:
+		if len(o.GetSpec().GetVolumeClaimTemplates()) > 0 {
+			r.Warn("spec.volumeClaimTemplates: pods with claims are not supported by Keelson yet: this set's pods cannot be created")
+		}
+	}
+	if spec, path := pods(r.Object); spec != nil {
+		hidden(r, path+".initContainers", spec.GetInitContainers())
+		hidden(r, path+".containers", spec.GetContainers())
+	}
+	return nil
+}
+
+// pods is the specification of the pods that an object is or makes, and its path.
+func pods(obj admission.Object) (*corev1.PodSpec, string) {
+	switch o := obj.(type) {
+	case *corev1.Pod:
+		return o.GetSpec(), "spec"
+	case *corev1.PodTemplate:
+		return o.GetTemplate().GetSpec(), "template.spec"
+	case *batchv1.CronJob:
+		return o.GetSpec().GetJobTemplate().GetSpec().GetTemplate().GetSpec(), "spec.jobTemplate.spec.template.spec"
+	}
+	var template *corev1.PodTemplateSpec
+	switch o := obj.(type) {
+	case *corev1.ReplicationController:
+		template = o.GetSpec().GetTemplate()
+	case *appsv1.Deployment:
+		template = o.GetSpec().GetTemplate()
+	case *appsv1.ReplicaSet:
+		template = o.GetSpec().GetTemplate()
+	case *appsv1.StatefulSet:
+		template = o.GetSpec().GetTemplate()
+	case *appsv1.DaemonSet:
+		template = o.GetSpec().GetTemplate()
+	case *batchv1.Job:
+		template = o.GetSpec().GetTemplate()
+	}
+	return template.GetSpec(), "spec.template.spec"
+}
+
+// hidden warns of environment variables that a later one of the same name replaces without building on it.
+func hidden(r *admission.Request, path string, list []*corev1.Container) {
+	for i, c := range list {
+		if len(c.GetEnv()) < 2 {
+			continue
+		}
+		seen := map[string]bool{}
+		for j, e := range c.GetEnv() {
+			before := "$(" + e.GetName() + ")"
+			if seen[e.GetName()] && (e.GetValue() == before || !strings.Contains(e.GetValue(), before)) {
+				r.Warn(fmt.Sprintf("%s[%d].env[%d]: hides previous definition of %q, which may be dropped when using apply", path, i, j, e.GetName()))
+			}
+			seen[e.GetName()] = true
+		}
+	}
+}
