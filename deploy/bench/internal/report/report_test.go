@@ -25,7 +25,7 @@ func TestText(t *testing.T) {
 	if err := sample().Text(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"5.0 x", ">= 3.0", "2,000/s", "7.00 ms", "12.3 ms", "512 us", "200 MiB", "565/s", "2.8 ms",
+	for _, want := range []string{"5.0 x", ">= 3.0", "2,000/s", "7.00 ms", "12.3 ms", "512 us", "200 MiB", "565/s", "2.80 ms", "700 us", "yes",
 		"create pod, REST JSON: once", "not measured: out of time", "Only ratios measured in one run count"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in:\n%s", want, b.String())
