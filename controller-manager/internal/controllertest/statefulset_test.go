@@ -192,3 +192,26 @@ func TestStatefulSetHistory(t *testing.T) {
 		apitest.AwaitGone[*appsv1.ControllerRevision](t, c.Server, "default", r.GetMetadata().GetName())
 	}
 }
+
+// TestStatefulSetForegroundDeletion must not get a new revision for each that the garbage collector takes away.
+func TestStatefulSetForegroundDeletion(t *testing.T) {
+	c := Start(t, nil, "statefulset", "daemonset", "garbagecollector", "namespace")
+	c.Nodes("n1")
+	c.RunPods(nil, "n1")
+	apitest.Create(t, c.Server, statefulSet("db", 2, nil))
+	apitest.Create(t, c.Server, daemonSet("agent", nil))
+	apitest.Await(t, c.Server, "default", "db", settled)
+	apitest.Await(t, c.Server, "default", "agent", everywhere(1))
+	foreground := client.DeleteOptions{PropagationPolicy: client.Foreground}
+	if err := client.For[*appsv1.StatefulSet](c.Conn).Delete(t.Context(), "default", "db", foreground); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.For[*appsv1.DaemonSet](c.Conn).Delete(t.Context(), "default", "agent", foreground); err != nil {
+		t.Fatal(err)
+	}
+	apitest.AwaitGone[*appsv1.StatefulSet](t, c.Server, "default", "db")
+	apitest.AwaitGone[*appsv1.DaemonSet](t, c.Server, "default", "agent")
+	if left := list[*appsv1.ControllerRevision](t, c, client.ListOptions{Namespace: "default"}); len(left) > 0 {
+		t.Errorf("%d revisions are left", len(left))
+	}
+}

@@ -90,6 +90,9 @@ func (k *Keeper) OnWrite(f func(key controller.Key, src controller.Source, revis
 // be raised and stored; the next pass takes another name.
 var ErrCollision = errors.New("the name is taken by another template")
 
+// ErrTerminating says that the namespace is being deleted, where nothing can be created any more.
+var ErrTerminating = errors.New("the namespace is being deleted")
+
 // List returns the owner's revisions, the newest last. Revisions without owner that it selects are adopted.
 func (k *Keeper) List(ctx context.Context, key controller.Key, o Owner) ([]*Revision, error) {
 	m := o.Object.GetMetadata()
@@ -198,6 +201,8 @@ func (k *Keeper) create(ctx context.Context, key controller.Key, o Owner, number
 			return nil, ErrCollision
 		}
 		written = taken
+	case apierrors.HasCause(err, apierrors.CauseNamespaceTerminating):
+		return nil, ErrTerminating
 	case err != nil:
 		return nil, fmt.Errorf("creating revision %s: %w", r.Metadata.Name, err)
 	}

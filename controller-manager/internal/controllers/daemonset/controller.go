@@ -80,7 +80,8 @@ func (c *Controller) Run(ctx context.Context) error { return c.Runner.Run(ctx, c
 // Reconcile moves one DaemonSet on.
 func (c *Controller) Reconcile(ctx context.Context, key controller.Key) error {
 	ds, ok := c.Owners.Get(key.Namespace, key.Name)
-	if !ok {
+	if !ok || ds.GetMetadata().GetDeletionTimestamp() != nil {
+		// What is being deleted gets nothing new, no revision either: the garbage collector takes care of what it owns.
 		return nil
 	}
 	sel, err := selector.Compile(ds.GetSpec().GetSelector())
@@ -102,6 +103,9 @@ func (c *Controller) Reconcile(ctx context.Context, key controller.Key) error {
 		return err
 	}
 	current, err := c.history.Sync(ctx, key, of, have)
+	if errors.Is(err, revisions.ErrTerminating) {
+		return nil
+	}
 	if errors.Is(err, revisions.ErrCollision) {
 		return c.collided(ctx, key, ds)
 	}

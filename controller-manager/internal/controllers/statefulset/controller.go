@@ -61,7 +61,8 @@ func (c *Controller) Run(ctx context.Context) error { return c.Runner.Run(ctx, c
 // Reconcile moves one set on.
 func (c *Controller) Reconcile(ctx context.Context, key controller.Key) error {
 	set, ok := c.Owners.Get(key.Namespace, key.Name)
-	if !ok {
+	if !ok || set.GetMetadata().GetDeletionTimestamp() != nil {
+		// What is being deleted gets nothing new, no revision either: the garbage collector takes care of what it owns.
 		return nil
 	}
 	sel, err := selector.Compile(set.GetSpec().GetSelector())
@@ -79,6 +80,9 @@ func (c *Controller) Reconcile(ctx context.Context, key controller.Key) error {
 		return err
 	}
 	update, err := c.history.Sync(ctx, key, of, have)
+	if errors.Is(err, revisions.ErrTerminating) {
+		return nil
+	}
 	if errors.Is(err, revisions.ErrCollision) {
 		return c.collided(ctx, key, set)
 	}
