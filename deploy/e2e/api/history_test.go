@@ -174,7 +174,7 @@ func (w *world) behind(rec *record) string {
 	for _, wt := range w.watchers {
 		h := rec.of(wt.s.kind)
 		if missing := h.events(wt.s, wt.at()); len(missing) > 0 {
-			return fmt.Sprintf("%v is at %d and has not seen %d events, the first is %v", wt, wt.at(), len(missing), missing[0])
+			return fmt.Sprintf("%v is at %d and has not seen %d events, the first is %v; %s", wt, wt.at(), len(missing), missing[0], wt.now())
 		}
 	}
 	return ""

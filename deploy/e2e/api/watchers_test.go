@@ -53,10 +53,19 @@ type watcher struct {
 
 	mu       sync.Mutex
 	sessions []*session
-	last     int64 // revision up to which everything was seen
+	open     *session // the one that goes on
+	last     int64    // revision up to which everything was seen
 }
 
 func (w *watcher) String() string { return fmt.Sprintf("watcher of %v", w.s) }
+
+// now describes the open session.
+func (w *watcher) now() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.open
+	return fmt.Sprintf("%d sessions, now by %v from %s, begun by %v after %d, with %d events: %v", len(w.sessions), s.way, s.server, s.begin, s.after, len(s.events), s.events[max(0, len(s.events)-3):])
+}
 
 func (w *watcher) at() int64 {
 	w.mu.Lock()
@@ -68,6 +77,9 @@ func (w *watcher) run(ctx context.Context) {
 	next := pick(w.r, []beginning{fromList, watchList, unset, anyVersion})
 	for ctx.Err() == nil {
 		s := &session{begin: next, way: way(w.r.IntN(int(ways)))}
+		w.mu.Lock()
+		w.open = s
+		w.mu.Unlock()
 		w.follow(ctx, s)
 		if ctx.Err() != nil {
 			// What arrived before the end still counts.
