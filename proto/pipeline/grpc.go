@@ -27,7 +27,7 @@ func (d *door) Get(ctx context.Context, req *resourcev1.GetRequest) (*resourcev1
 	if err != nil {
 		return nil, apierrors.ToGRPC(err)
 	}
-	o, err := shape{req.GetEncoding(), req.GetTrim()}.object(it)
+	o, err := shape{encoding: req.GetEncoding(), trim: req.GetTrim()}.object(it)
 	if err != nil {
 		return nil, apierrors.ToGRPC(err)
 	}
@@ -139,6 +139,8 @@ func written(res *Result, err error, o *resourcev1.WriteOptions) (*resourcev1.Ob
 type shape struct {
 	encoding resourcev1.Encoding
 	trim     *resourcev1.Trim
+	// room, where set, takes bytes that are made: a list uses it again for each of its messages.
+	room *[]byte
 }
 
 // object is an item in that form. In the kind's own encoding the stored bytes are shared, not copied.
@@ -150,6 +152,10 @@ func (sh shape) object(it *item.Item) (*resourcev1.Object, error) {
 	if sh.trim.GetMetadataOnly() {
 		if sh.trim.GetManagedFields() {
 			wire = item.MetadataOnly(wire)
+		} else if sh.room != nil {
+			from := len(*sh.room)
+			*sh.room = it.AppendMetadata(*sh.room)
+			wire = (*sh.room)[from:len(*sh.room):len(*sh.room)]
 		} else {
 			wire = it.AppendMetadata(make([]byte, 0, it.MetadataSize()))
 		}

@@ -17,7 +17,7 @@ func (d *door) List(req *resourcev1.ListRequest, stream grpc.ServerStreamingServ
 	if err != nil {
 		return apierrors.ToGRPC(err)
 	}
-	sh := shape{req.GetEncoding(), req.GetTrim()}
+	sh := shape{encoding: req.GetEncoding(), trim: req.GetTrim(), room: new([]byte)}
 	chunk := &resourcev1.ListResponse{Revision: list.Revision}
 	// The messages of a chunk are used again for the next: Send has encoded them when it returns.
 	size := 0
@@ -34,7 +34,7 @@ func (d *door) List(req *resourcev1.ListRequest, stream grpc.ServerStreamingServ
 			return err
 		}
 		clear(chunk.Objects)
-		chunk.Objects, size = chunk.Objects[:0], 0
+		chunk.Objects, size, *sh.room = chunk.Objects[:0], 0, (*sh.room)[:0]
 	}
 	chunk.ContinueToken, chunk.Remaining = list.Continue, list.Remaining
 	return stream.Send(chunk)

@@ -31,7 +31,7 @@ func (d *door) Watch(stream grpc.BidiStreamingServer[resourcev1.WatchRequest, re
 	}
 	// Ends when this method returns, for that ends the stream.
 	go d.listen(stream, w)
-	sh := shape{open.GetEncoding(), open.GetTrim()}
+	sh := shape{encoding: open.GetEncoding(), trim: open.GetTrim()}
 	for {
 		events, err := w.Next(stream.Context())
 		if errors.Is(err, io.EOF) {
