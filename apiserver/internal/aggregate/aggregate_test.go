@@ -63,7 +63,6 @@ type backend struct {
 	*httptest.Server
 	ca       *pki.Authority
 	broken   atomic.Bool
-	withOld  bool
 	mu       sync.Mutex
 	received []*http.Request
 	hang     chan struct{}

@@ -71,7 +71,6 @@ type declarer struct {
 	// raw names can be used beside the escaped ones.
 	raw      bool
 	bySchema map[*Schema]*declaration
-	prefix   string
 }
 
 // declare returns nil for schemas that expressions cannot look into.

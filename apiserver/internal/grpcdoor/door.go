@@ -91,7 +91,7 @@ func New(cfg Config) (*Door, error) {
 		// Calls run on goroutines that are used again, whose stacks have grown already.
 		grpc.NumStreamWorkers(uint32(4*runtime.GOMAXPROCS(0))),
 		// An idle connection holds no buffer for writing.
-		grpc.WriteBufferSize(writeBuffer), grpc.SharedWriteBuffer(true),
+		grpc.WriteBufferSize(writeBuffer),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(maxHeader),
 		grpc.ConnectionTimeout(handshakeFor),

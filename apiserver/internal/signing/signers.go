@@ -58,6 +58,7 @@ func checkNode(r *x509.CertificateRequest) error {
 		return errors.New("subject organization is not system:nodes")
 	}
 	if !strings.HasPrefix(r.Subject.CommonName, nodePrefix) {
+		//lint:ignore ST1005 these are Kubernetes' words
 		return errors.New("subject common name does not begin with system:node:")
 	}
 	if len(r.EmailAddresses) > 0 {

@@ -29,7 +29,6 @@ type hook struct {
 	*httptest.Server
 	mu       sync.Mutex
 	requests []tree
-	conns    atomic.Int32
 }
 
 func serve(t *testing.T, answer func(path string, request tree) tree) *hook {

@@ -62,7 +62,7 @@ func parseStep(rest string) (step, string, error) {
 	case strings.HasPrefix(rest, ".."):
 		name, after := field(rest[2:])
 		if name == "" {
-			return nil, "", errors.New("a name must follow ..")
+			return nil, "", errors.New("two dots without a name")
 		}
 		return deep(name), after, nil
 	case rest[0] == '.' && strings.HasPrefix(rest, ".["):

@@ -68,7 +68,7 @@ func nextStep(rest string, brackets bool) (name, after string, err error) {
 	end := strings.IndexAny(rest, ".[]")
 	if end <= 0 {
 		end = max(1, min(len(rest), end))
-		if strings.IndexAny(rest, ".[]") < 0 {
+		if !strings.ContainsAny(rest, ".[]") {
 			end = len(rest)
 		}
 	}

@@ -16,9 +16,7 @@ func (s *Schema) ApplyType() typed.ParseableType {
 	b := applyBuilder{}
 	b.out.Types = append(b.out.Types, deducedType)
 	meta := apply.TypeOf((*metav1.ObjectMeta)(nil).ProtoReflect().Descriptor())
-	for _, t := range meta.Schema.Types {
-		b.out.Types = append(b.out.Types, t)
-	}
+	b.out.Types = append(b.out.Types, meta.Schema.Types...)
 	ref := b.node(s)
 	root := ref.Inlined
 	if ref.NamedType != nil || root.Map == nil {

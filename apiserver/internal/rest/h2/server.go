@@ -125,7 +125,7 @@ func (s *Server) serve(web *http.Server, nc *tls.Conn, h http.Handler) {
 	}()
 	err := c.run()
 	c.end(err)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && web.ErrorLog != nil {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && web.ErrorLog != nil {
 		web.ErrorLog.Printf("http2: connection of %s: %v", nc.RemoteAddr(), err)
 	}
 }

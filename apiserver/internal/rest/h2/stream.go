@@ -56,10 +56,10 @@ func (st *stream) signal() {
 	}
 }
 
-func (st *stream) failed() (error, time.Time) {
+func (st *stream) failed() (time.Time, error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return st.err, st.deadline
+	return st.deadline, st.err
 }
 
 // confirm tells a client that waits for it to send its body.
@@ -113,7 +113,7 @@ func (st *stream) reserve(n int) (int, error) {
 		}
 		c.waiting[st] = struct{}{}
 		c.mu.Unlock()
-		err, deadline := st.failed()
+		deadline, err := st.failed()
 		if err == nil && !wait(st.wake, deadline) {
 			err = os.ErrDeadlineExceeded
 		}
@@ -129,7 +129,7 @@ func (st *stream) reserve(n int) (int, error) {
 // send writes a piece of the response's body, behind its header where that has not been sent yet.
 func (st *stream) send(w *writer, data []byte, end bool) error {
 	for {
-		if err, _ := st.failed(); err != nil {
+		if _, err := st.failed(); err != nil {
 			return err
 		}
 		n := min(len(data), chunk)

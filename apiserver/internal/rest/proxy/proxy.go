@@ -128,9 +128,11 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, plural, namespac
 	defer transport.CloseIdleConnections()
 	rewrite := &rewriter{prefix: prefix, inner: transport}
 	proxy := &httputil.ReverseProxy{
-		Director: func(out *http.Request) {
-			out.URL, out.Host = location, r.Host
-			forget(out.Header)
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.Out.URL, p.Out.Host = location, r.Host
+			p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
+			p.SetXForwarded()
+			forget(p.Out.Header)
 		},
 		Transport: rewrite, FlushInterval: flushInterval, ErrorLog: log.New(io.Discard, "", 0),
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
