@@ -22,8 +22,6 @@ type listing struct {
 	// asked is the revision named by the request.
 	asked int64
 	pages []*page
-	// fresh is the index of the page that went on at the present state, the reader having agreed to that; 0 if none.
-	fresh int
 	err   error
 	// compacted and present are bounds of the moment when err was seen.
 	compacted, present int64

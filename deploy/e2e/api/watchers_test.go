@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,6 +67,25 @@ func (w *watcher) now() string {
 	defer w.mu.Unlock()
 	s := w.open
 	return fmt.Sprintf("%d sessions, now by %v from %s, begun by %v after %d, with %d events: %v", len(w.sessions), s.way, s.server, s.begin, s.after, len(s.events), s.events[max(0, len(s.events)-3):])
+}
+
+// showsPresent tells whether the open session has begun by showing a state that names no revision, and this is all there
+// is: the next that such a watcher is told, a change or a bookmark, may be far off.
+func (w *watcher) showsPresent(h history) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.open.begin != unset && w.open.begin != anyVersion {
+		return false
+	}
+	var got []*object
+	for _, e := range w.open.events {
+		if e.kind != "ADDED" {
+			return false
+		}
+		got = append(got, e.object)
+	}
+	slices.SortFunc(got, func(a, b *object) int { return strings.Compare(a.key(), b.key()) })
+	return sameState(h.state(w.s, math.MaxInt64), got, math.MaxInt64) == nil
 }
 
 func (w *watcher) at() int64 {

@@ -128,9 +128,9 @@ func TestEphemeralContainer(t *testing.T) {
 		return fake.Behaviour{Exits: c.Name == "debug"}
 	}}, nil)
 	n.create("p", &corev1.PodSpec{Containers: []*corev1.Container{{Name: "c"}}})
-	p := n.await("p", ready)
+	n.await("p", ready)
 	n.patchPart("p", "ephemeralcontainers", `{"spec":{"ephemeralContainers":[{"name":"debug","image":"i","targetContainerName":"c"},{"name":"stays","image":"i"}]}}`)
-	p = n.await("p", func(p *corev1.Pod) bool {
+	p := n.await("p", func(p *corev1.Pod) bool {
 		s := p.Status.GetEphemeralContainerStatuses()
 		return len(s) == 2 && s[0].GetState().GetTerminated() != nil && s[1].GetState().GetRunning() != nil
 	})
