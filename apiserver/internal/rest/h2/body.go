@@ -41,6 +41,9 @@ func (b *body) add(p []byte, end bool) (unwanted int, ok bool) {
 	b.seen += int64(len(p))
 	if b.off == len(b.buf) {
 		b.buf, b.off = b.buf[:0], 0
+	} else if b.off > len(b.buf)/2 && len(b.buf)+len(p) > cap(b.buf) {
+		// What has been read does not stay because there is always something left.
+		b.buf, b.off = b.buf[:copy(b.buf, b.buf[b.off:])], 0
 	}
 	b.buf = append(b.buf, p...)
 	if end {

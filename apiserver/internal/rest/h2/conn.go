@@ -42,6 +42,8 @@ type conn struct {
 	// received is how many bytes the client may still send.
 	received int
 	idle     *time.Timer
+	// calm counts what the client asks for nothing.
+	calm calm
 
 	stateOnce sync.Once
 	tlsState  *tls.ConnectionState
@@ -63,12 +65,22 @@ type connError struct {
 
 func (e connError) Error() string { return fmt.Sprintf("%s: %s", e.code, e.why) }
 
+// greet sends what a connection begins with.
+func (c *conn) greet() {
+	c.out.control(func(b []byte) []byte {
+		b = appendSettings(b, http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: maxStreams},
+			http2.Setting{ID: http2.SettingInitialWindowSize, Val: recvStream},
+			http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: c.s.headerBytes()})
+		return appendUint32Frame(b, http2.FrameWindowUpdate, 0, recvConn-65535)
+	})
+}
+
 // run reads frames until the connection ends.
 func (c *conn) run() error {
 	if err := c.tls.SetReadDeadline(time.Now().Add(prefaceTimeout)); err != nil {
 		return err
 	}
-	in := bufio.NewReaderSize(c.tls, 4<<10)
+	in := &meter{Reader: bufio.NewReaderSize(c.tls, 4<<10), left: len(http2.ClientPreface)}
 	preface := make([]byte, len(http2.ClientPreface))
 	if _, err := io.ReadFull(in, preface); err != nil {
 		return err
@@ -79,24 +91,33 @@ func (c *conn) run() error {
 	if err := c.tls.SetReadDeadline(time.Time{}); err != nil {
 		return err
 	}
+	c.mu.Lock()
+	leaving := c.leaving
+	c.mu.Unlock()
+	if leaving { // the server shuts down: what the reader waits for is the client's end
+		_ = c.tls.SetReadDeadline(time.Now().Add(lastWords))
+	}
 	c.framer = http2.NewFramer(io.Discard, in)
 	c.framer.SetReuseFrames()
 	c.framer.SetMaxReadFrameSize(16 << 10)
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.framer.MaxHeaderListSize = c.s.headerBytes()
-	c.out.control(func(b []byte) []byte {
-		b = appendSettings(b, http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: maxStreams},
-			http2.Setting{ID: http2.SettingInitialWindowSize, Val: recvStream},
-			http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: c.framer.MaxHeaderListSize})
-		return appendUint32Frame(b, http2.FrameWindowUpdate, 0, recvConn-65535)
-	})
 	c.rest()
 	first := true
+	// A block of headers is one frame here, of as many as the client likes, empty ones too.
+	most := 2*int(c.framer.MaxHeaderListSize) + 64<<10
 	for {
+		if err := c.out.overloaded(); err != nil {
+			return err
+		}
+		in.left = most
 		f, err := c.framer.ReadFrame()
 		if err != nil {
 			var bad http2.StreamError
 			if errors.As(err, &bad) {
+				if !c.calm.allows() {
+					return errCalm
+				}
 				c.reset(bad.StreamID, bad.Code)
 				continue
 			}
@@ -131,6 +152,9 @@ func (c *conn) frame(f http2.Frame) error {
 	case *http2.SettingsFrame:
 		return c.settings(f)
 	case *http2.PingFrame:
+		if !c.calm.allows() {
+			return errCalm
+		}
 		if !f.IsAck() {
 			data := f.Data
 			c.out.control(func(b []byte) []byte {
@@ -150,11 +174,18 @@ func (c *conn) frame(f http2.Frame) error {
 		}
 	case *http2.PushPromiseFrame:
 		return connError{http2.ErrCodeProtocol, "push from a client"}
+	default:
+		if !c.calm.allows() {
+			return errCalm
+		}
 	}
-	return c.out.overloaded()
+	return nil
 }
 
 func (c *conn) settings(f *http2.SettingsFrame) error {
+	if !c.calm.allows() {
+		return errCalm
+	}
 	if f.IsAck() {
 		return nil
 	}
@@ -231,6 +262,9 @@ func (c *conn) windowUpdate(f *http2.WindowUpdateFrame) error {
 // data takes a piece of a request's body.
 func (c *conn) data(f *http2.DataFrame) error {
 	size := int(f.Length)
+	if size == 0 && !f.StreamEnded() && !c.calm.allows() {
+		return errCalm
+	}
 	c.mu.Lock()
 	st, idle := c.streams[f.StreamID], f.StreamID > c.lastID
 	c.received -= size
@@ -365,6 +399,7 @@ func (c *conn) goAway(code http2.ErrCode) {
 func (c *conn) end(err error) {
 	var ce connError
 	if errors.As(err, &ce) {
+		c.out.hurry()
 		c.goAway(ce.code)
 		c.out.drain()
 	}
@@ -383,6 +418,10 @@ func (c *conn) end(err error) {
 	c.mu.Unlock()
 	for _, st := range open {
 		st.cancelled(fmt.Errorf("connection ended: %w", err))
+	}
+	if ce.why != "" {
+		c.finish()
+		_, _ = io.Copy(io.Discard, c.tls.NetConn()) // until the client has seen why, or lastWords are over
 	}
 	c.close()
 }

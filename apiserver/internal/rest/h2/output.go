@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 )
 
@@ -22,8 +23,9 @@ type output struct {
 	err     error
 	// drained wakes those who wait for less to be pending.
 	drained *sync.Cond
-	// deadline is the one that the network connection has.
+	// deadline is the one that the network connection has; final says that it is not moved any more.
 	deadline time.Time
+	final    bool
 
 	encoder *hpack.Encoder
 	block   bytes.Buffer
@@ -31,7 +33,7 @@ type output struct {
 
 var pendingBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
 
-var errOverload = errors.New("too many answers wait for a client that does not read")
+var errOverload = connError{http2.ErrCodeEnhanceYourCalm, "too many answers wait for a client that does not read"}
 
 func (o *output) init(c *conn) {
 	o.c = c
@@ -151,10 +153,18 @@ func (o *output) writeLocked() error {
 // extend moves the network connection's deadline; it is not worth a system timer for each write.
 func (o *output) extend() {
 	now := time.Now()
-	if o.deadline.Sub(now) < stuckAfter*3/4 {
+	if !o.final && o.deadline.Sub(now) < stuckAfter*3/4 {
 		o.deadline = now.Add(stuckAfter)
 		_ = o.c.tls.SetWriteDeadline(o.deadline)
 	}
+}
+
+// hurry lets the client take what is pending for a moment only: the connection ends.
+func (o *output) hurry() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.final = true
+	_ = o.c.tls.SetWriteDeadline(time.Now().Add(lastWords))
 }
 
 // write encrypts and sends bytes, in one piece where the listener allows it.

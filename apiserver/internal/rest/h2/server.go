@@ -46,7 +46,9 @@ type Server struct {
 	mu     sync.Mutex
 	conns  map[*conn]struct{}
 	closed bool
-	wg     sync.WaitGroup
+	// leaving is set once the server shuts down.
+	leaving bool
+	wg      sync.WaitGroup
 }
 
 // Configure makes an http.Server speak HTTP/2 by this package; call it before the server serves. Close the result after
@@ -95,6 +97,7 @@ func (s *Server) Close(ctx context.Context) error {
 func (s *Server) shutdown() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.leaving = true
 	for c := range s.conns {
 		c.goAway(http2.ErrCodeNo)
 	}
@@ -116,6 +119,11 @@ func (s *Server) serve(web *http.Server, nc *tls.Conn, h http.Handler) {
 	}
 	s.conns[c] = struct{}{}
 	s.wg.Add(1)
+	c.greet()
+	if s.leaving {
+		// It was about to begin when the others were sent away.
+		c.goAway(http2.ErrCodeNo)
+	}
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
