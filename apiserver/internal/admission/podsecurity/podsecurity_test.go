@@ -9,6 +9,7 @@ import (
 
 	"github.com/keelson/keelson/apiserver/internal/admission/admissiontest"
 	"github.com/keelson/keelson/apiserver/internal/admission/podsecurity"
+	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 )
 
 func namespace(labels string) string {
@@ -83,6 +84,11 @@ func TestWarnings(t *testing.T) {
 		"spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {hostNetwork: true, " + plain + "}}}\n")
 	if diff := cmp.Diff(want, warnings); err != nil || diff != "" {
 		t.Error(err, diff)
+	}
+	// A consistent read returns once the cache, which the plugin looks at, has the pod.
+	ref := &resourcev1.ObjectRef{Resource: &resourcev1.Resource{Version: "v1", Plural: "pods"}, Namespace: "x", Name: "p"}
+	if _, err := s.Get(s.Ctx, &resourcev1.GetRequest{Ref: ref}); err != nil {
+		t.Fatal(err)
 	}
 	_, warnings, err = s.Update(namespace(enforce("restricted")))
 	want = []string{`existing pods in namespace "x" violate the new PodSecurity enforce level "restricted:latest"`,
