@@ -15,7 +15,10 @@ var forbidden = map[string]string{
 	"github.com/keelson/keelson/proxy":              "components share nothing but proto",
 	"github.com/keelson/keelson/proto/pipeline":     "the server's side; only tests may use it",
 	"go.etcd.io/etcd":                               "only the API server knows etcd",
-	"k8s.io/":                                       "Kubernetes is an oracle of tests, not a dependency",
+	"k8s.io/api/":                                   "Kubernetes is an oracle of tests, not a dependency",
+	"k8s.io/apiserver/":                             "Kubernetes is an oracle of tests, not a dependency",
+	"k8s.io/client-go/":                             "Kubernetes is an oracle of tests, not a dependency",
+	"k8s.io/kubernetes/":                            "Kubernetes is an oracle of tests, not a dependency",
 	"github.com/google/go-containerregistry":        "builds images for tests only",
 }
 

@@ -24,9 +24,9 @@ func init() {
 
 // JSON applies a JSON patch (RFC 6902) and returns the result; tree is left as it is.
 func JSON(tree map[string]any, patch []byte) (map[string]any, error) {
-	out, passed, err := Tested(tree, patch)
-	if err == nil && !passed {
-		err = unprocessable(jsonpatch.ErrTestFailed)
+	out, err := applyJSON(tree, patch)
+	if errors.Is(err, jsonpatch.ErrTestFailed) {
+		err = unprocessable(err) // which names the path
 	}
 	return out, err
 }
@@ -34,28 +34,36 @@ func JSON(tree map[string]any, patch []byte) (map[string]any, error) {
 // Tested is JSON for a patch whose tests say whether it is to be applied: passed is false, without an error, where one
 // of them failed.
 func Tested(tree map[string]any, patch []byte) (out map[string]any, passed bool, err error) {
+	out, err = applyJSON(tree, patch)
+	if errors.Is(err, jsonpatch.ErrTestFailed) {
+		return nil, false, nil
+	}
+	return out, err == nil, err
+}
+
+// applyJSON returns the library's own error where a test fails.
+func applyJSON(tree map[string]any, patch []byte) (out map[string]any, err error) {
 	defer guard(&err)
 	ops, err := jsonpatch.DecodePatch(patch)
 	if err != nil {
-		return nil, false, apierrors.NewBadRequest(err.Error())
+		return nil, apierrors.NewBadRequest(err.Error())
 	}
 	if len(ops) > MaxOperations {
-		return nil, false, apierrors.NewRequestEntityTooLarge(fmt.Sprintf("The allowed maximum operations in a JSON patch is %d, got %d",
+		return nil, apierrors.NewRequestEntityTooLarge(fmt.Sprintf("The allowed maximum operations in a JSON patch is %d, got %d",
 			MaxOperations, len(ops)))
 	}
 	doc, err := json.Marshal(tree)
 	if err != nil {
-		return nil, false, apierrors.NewInternal(err)
+		return nil, apierrors.NewInternal(err)
 	}
 	doc, err = ops.Apply(doc)
-	if errors.Is(err, jsonpatch.ErrTestFailed) {
-		return nil, false, nil
+	switch {
+	case errors.Is(err, jsonpatch.ErrTestFailed):
+		return nil, err
+	case err != nil:
+		return nil, unprocessable(err)
 	}
-	if err != nil {
-		return nil, false, unprocessable(err)
-	}
-	out, err = parse(doc)
-	return out, err == nil, err
+	return parse(doc)
 }
 
 // Merge applies a JSON merge patch (RFC 7386) and returns the result, which shares parts with tree.
