@@ -81,7 +81,8 @@ func TestKubectlReaches(t *testing.T) {
 			}
 			k.prints(t, `patch pod sized --subresource=resize --patch={"spec":{"containers":[{"name":"c","resources":{"requests":{"cpu":"100"},"limits":{"cpu":"100"}}}]}}`, "patched")
 			k.prints(t, "wait --for=jsonpath={.status.conditions[?(@.type=='PodResizePending')].reason}=Infeasible pod/sized --timeout=60s")
-			k.refuses(t, `patch pod sized --subresource=resize --patch={"spec":{"containers":[{"name":"c","resources":{"requests":{"memory":null}}}]}}`, "resource requests cannot be removed")
+			// A request that is left out is its limit: the pod would be guaranteed.
+			k.refuses(t, `patch pod sized --subresource=resize --patch={"spec":{"containers":[{"name":"c","resources":{"requests":{"memory":null}}}]}}`, "Pod QOS Class may not change as a result of resizing")
 		})
 	})
 }
