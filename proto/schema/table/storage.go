@@ -13,6 +13,7 @@ var (
 	_ = register(volumeCells)
 	_ = register(claimCells)
 	_ = register(storageClassCells)
+	_ = name(storageClassName)
 	_ = register(attachmentCells)
 	_ = register(csiDriverCells)
 	_ = register(csiNodeCells)
@@ -87,6 +88,14 @@ func claimCells(c *corev1.PersistentVolumeClaim, now time.Time) []any {
 	}
 	return []any{phaseOf(c.Metadata, c.GetStatus().GetPhase()), s.VolumeName, capacity, modes,
 		classOf(c.Metadata, s.GetStorageClassName()), text(s.VolumeAttributesClassName), created(c.Metadata, now), text(s.VolumeMode)}
+}
+
+func storageClassName(c *storagev1.StorageClass) string {
+	name := c.GetMetadata().GetName()
+	if c.GetMetadata().GetAnnotations()["storageclass.kubernetes.io/is-default-class"] == "true" {
+		name += " (default)"
+	}
+	return name
 }
 
 func storageClassCells(c *storagev1.StorageClass, now time.Time) []any {

@@ -57,6 +57,8 @@ func TestCells(t *testing.T) {
 		{"endpoints", "", "endpoints", `subsets{addresses{ip:"1.1.1.1"} addresses{ip:"1.1.1.2"} ports{port:80} ports{port:81}}`,
 			"x|1.1.1.1:80,1.1.1.2:80,1.1.1.1:81 + 1 more...|10m"},
 		{"slice", "discovery.k8s.io", "endpointslices", `addressType:"IPv4" ports{port:80}`, "x|IPv4|80|<unset>|10m"},
+		{"default storage class", "storage.k8s.io", "storageclasses", `metadata{annotations{key:"storageclass.kubernetes.io/is-default-class" value:"true"}}
+			provisioner:"p" reclaimPolicy:"Delete" volumeBindingMode:"Immediate"`, "x (default)|p|Delete|Immediate|false|10m"},
 		{"node", "", "nodes", `metadata{labels{key:"node-role.kubernetes.io/worker"} labels{key:"node-role.kubernetes.io/control-plane"}} spec{unschedulable:true}
 			status{conditions{type:"Ready" status:"True"} nodeInfo{kubeletVersion:"v1"} addresses{type:"InternalIP" address:"10.1.1.1"}}`,
 			"x|Ready,SchedulingDisabled|control-plane,worker|10m|v1|10.1.1.1|<none>|<unknown>|<unknown>|<unknown>"},
