@@ -59,7 +59,7 @@ const (
 	pingTimeout   = 10 * time.Second
 	minClientPing = 5 * time.Second
 	// maxStreams is how many calls a client may have open on one connection: many watches, and the operations of a node.
-	maxStreams = 16_384
+	maxStreams = 2_048
 	// maxHeader is how long a call's metadata may be, in bytes; tokens are the longest part.
 	maxHeader    = 128 << 10
 	handshakeFor = 30 * time.Second
