@@ -14,8 +14,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -117,8 +115,8 @@ spec:
   service: {namespace: kube-system, name: metrics}
 `, port, host, port, ca))
 	t.Cleanup(func() {
-		_, _ = exec.Command(filepath.Join(cluster.bin, "kubectl"), "--kubeconfig", kubeconfig(), "-n", "kube-system", "delete", "--ignore-not-found",
-			"apiservice/v1beta1.metrics.k8s.io", "service/metrics", "endpointslice/metrics-1").CombinedOutput()
+		_, _ = try(t, "", "kubectl", "-n", "kube-system", "delete", "--ignore-not-found",
+			"apiservice/v1beta1.metrics.k8s.io", "service/metrics", "endpointslice/metrics-1")
 	})
 	prints(t, "kubectl", "wait --for=condition=Available --timeout=60s apiservice/v1beta1.metrics.k8s.io", "condition met")
 	prints(t, "kubectl", "get apiservices", "v1beta1.metrics.k8s.io", "kube-system/metrics", "Local")

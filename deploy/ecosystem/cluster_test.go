@@ -15,7 +15,7 @@ import (
 
 // cluster is where the tests run: of one node, made for them. KEELSON_DIR=dir runs them on the cluster that is up there, whose
 // nodes must have the image probe:v1.
-var cluster struct{ dir, bin, operator string }
+var cluster struct{ dir, bin, operator, cache string }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -38,6 +38,8 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(work)
 	cluster.operator = filepath.Join(work, "operator")
+	// What kubectl and Helm remember of the API is of this cluster only: another one has the same address.
+	cluster.cache = filepath.Join(work, "cache")
 	build := exec.Command("go", "build", "-o", cluster.operator, "./operator")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fail(fmt.Errorf("build the operator: %w\n%s", err, out))
@@ -78,7 +80,7 @@ func kubeconfig() string { return filepath.Join(cluster.dir, "admin.kubeconfig")
 func command(t *testing.T, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(cluster.bin, program), args...)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig(), "HELM_CACHE_HOME="+t.TempDir(), "HELM_CONFIG_HOME="+t.TempDir(), "HELM_DATA_HOME="+t.TempDir())
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig(), "KUBECACHEDIR="+cluster.cache, "HELM_CACHE_HOME="+t.TempDir(), "HELM_CONFIG_HOME="+t.TempDir(), "HELM_DATA_HOME="+t.TempDir())
 	return cmd
 }
 
