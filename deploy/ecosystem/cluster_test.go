@@ -134,30 +134,47 @@ func refuses(t *testing.T, namespace, manifest string, parts ...string) {
 	}
 }
 
+// poll waits for something that is looked at from outside, where no event can be had; it returns false after the limit.
+func poll(t *testing.T, limit time.Duration, ok func() bool) bool {
+	t.Helper()
+	end := time.NewTimer(limit)
+	defer end.Stop()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-end.C:
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
+}
+
 // eventually waits until a command succeeds and prints the wanted text.
 func eventually(t *testing.T, want, program, args string) {
 	t.Helper()
 	var out string
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	if !poll(t, 2*time.Minute, func() bool {
 		var err error
-		if out, err = try(t, "", program, strings.Fields(args)...); err == nil && strings.Contains(out, want) {
-			return
-		}
+		out, err = try(t, "", program, strings.Fields(args)...)
+		return err == nil && strings.Contains(out, want)
+	}) {
+		t.Fatalf("%s %s: no %q in\n%s", program, args, want, out)
 	}
-	t.Fatalf("%s %s: no %q in\n%s", program, args, want, out)
 }
 
 // vanishes waits until a kubectl command succeeds and prints nothing, or only that there is nothing.
 func vanishes(t *testing.T, args string) {
 	t.Helper()
 	var out string
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	if !poll(t, 2*time.Minute, func() bool {
 		var err error
-		if out, err = try(t, "", "kubectl", strings.Fields(args)...); err == nil && (out == "" || strings.HasPrefix(out, "No resources found")) {
-			return
-		}
+		out, err = try(t, "", "kubectl", strings.Fields(args)...)
+		return err == nil && (out == "" || strings.HasPrefix(out, "No resources found"))
+	}) {
+		t.Fatalf("kubectl %s still prints\n%s", args, out)
 	}
-	t.Fatalf("kubectl %s still prints\n%s", args, out)
 }
 
 // namespace makes one for the test.

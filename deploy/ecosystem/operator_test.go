@@ -124,18 +124,16 @@ func startOperator(t *testing.T) {
 			t.Logf("the operator's log:\n%s", b)
 		}
 	})
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	if !poll(t, time.Minute, func() bool {
 		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/readyz", probes))
-		if err == nil {
-			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
+		if err != nil {
+			return false
 		}
-		if time.Now().After(deadline) {
-			b, _ := os.ReadFile(log.Name())
-			t.Fatalf("the operator is not ready: %v\n%s", err, b)
-		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	}) {
+		b, _ := os.ReadFile(log.Name())
+		t.Fatalf("the operator is not ready\n%s", b)
 	}
 }
 
