@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	networkingv1 "github.com/keelson/keelson/proto/gen/keelson/networking/v1"
 )
 
@@ -63,8 +64,13 @@ func clip(text string) string {
 }
 
 func ingressClassName(c *networkingv1.IngressClass) string {
-	name := c.GetMetadata().GetName()
-	if c.GetMetadata().GetAnnotations()["ingressclass.kubernetes.io/is-default-class"] == "true" {
+	return className(c.GetMetadata(), "ingressclass.kubernetes.io/is-default-class")
+}
+
+// className marks the class that an annotation makes the default one.
+func className(meta *metav1.ObjectMeta, annotation string) string {
+	name := meta.GetName()
+	if meta.GetAnnotations()[annotation] == "true" {
 		name += " (default)"
 	}
 	return name

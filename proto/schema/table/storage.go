@@ -91,11 +91,7 @@ func claimCells(c *corev1.PersistentVolumeClaim, now time.Time) []any {
 }
 
 func storageClassName(c *storagev1.StorageClass) string {
-	name := c.GetMetadata().GetName()
-	if c.GetMetadata().GetAnnotations()["storageclass.kubernetes.io/is-default-class"] == "true" {
-		name += " (default)"
-	}
-	return name
+	return className(c.GetMetadata(), "storageclass.kubernetes.io/is-default-class")
 }
 
 func storageClassCells(c *storagev1.StorageClass, now time.Time) []any {
