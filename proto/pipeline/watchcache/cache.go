@@ -70,8 +70,10 @@ type Cache struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	// asks wakes the goroutine that answers watchers' requests for progress.
-	asks chan struct{}
+	// askers are the watchers whose requests for progress are not answered yet; asks wakes the goroutine that does.
+	asking sync.Mutex
+	askers []*Watcher
+	asks   chan struct{}
 }
 
 // New returns a cache that is empty until Start.
@@ -297,12 +299,41 @@ func Key(k *schema.Kind, namespace, name string) string {
 	return Root + k.StoragePath + "/" + name
 }
 
-// ask wakes the goroutine that answers requests for progress.
-func (c *Cache) ask() {
+// ask notes a watcher's request for progress and wakes the goroutine that answers it.
+func (c *Cache) ask(w *Watcher) {
+	c.noteAskers(w)
+	c.wakeAnswerer()
+}
+
+func (c *Cache) noteAskers(ws ...*Watcher) {
+	c.asking.Lock()
+	defer c.asking.Unlock()
+	for _, w := range ws {
+		if !w.asked {
+			w.asked = true
+			c.askers = append(c.askers, w)
+		}
+	}
+}
+
+func (c *Cache) wakeAnswerer() {
 	select {
 	case c.asks <- struct{}{}:
 	default:
 	}
+}
+
+// takeAskers returns those who have asked up to now. Who asks later is for the next question to the store: the answer
+// to this one may be older than theirs.
+func (c *Cache) takeAskers() []*Watcher {
+	c.asking.Lock()
+	defer c.asking.Unlock()
+	askers := c.askers
+	c.askers = nil
+	for _, w := range askers {
+		w.asked = false
+	}
+	return askers
 }
 
 // bookmarks gives watchers their bookmarks: at intervals, and soon when they ask.
@@ -316,22 +347,24 @@ func (c *Cache) bookmarks() {
 			return
 		case <-tick.C:
 			for _, col := range c.set.Load().list {
-				col.bookmark(func(w *Watcher) bool { return w.o.Bookmarks })
+				col.bookmarkAll()
 			}
 		case <-again:
-			c.ask()
+			c.wakeAnswerer()
 		case <-c.asks:
+			askers := c.takeAskers()
 			rev, err := c.Current(c.ctx)
 			if err == nil {
 				err = c.WaitFor(c.ctx, rev)
 			}
 			if err != nil {
 				c.cfg.Logger.Warn("progress of the store is not known", zap.Error(err))
+				c.noteAskers(askers...)
 				again = time.After(askAgain)
 				continue
 			}
-			for _, col := range c.set.Load().list {
-				col.bookmark(func(w *Watcher) bool { return w.asked.Swap(false) })
+			for _, w := range askers {
+				w.c.bookmark(w)
 			}
 		}
 	}

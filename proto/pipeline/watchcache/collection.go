@@ -184,13 +184,20 @@ func (c *Collection) endWatchers(err error) {
 	}
 }
 
-// bookmark queues a bookmark for each watcher that wants one.
-func (c *Collection) bookmark(wants func(*Watcher) bool) {
+// bookmark queues a bookmark for a watcher that has asked for one.
+func (c *Collection) bookmark(w *Watcher) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w.push(Event{Type: Bookmark, Revision: c.at()})
+}
+
+// bookmarkAll queues a bookmark for each watcher that wants them at intervals.
+func (c *Collection) bookmarkAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	rev := c.at()
 	for _, w := range c.watchers.all() {
-		if wants(w) {
+		if w.o.Bookmarks {
 			w.push(Event{Type: Bookmark, Revision: rev})
 		}
 	}

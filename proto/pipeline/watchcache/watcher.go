@@ -3,7 +3,6 @@ package watchcache
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 
 	"github.com/keelson/keelson/proto/pipeline/item"
 )
@@ -63,9 +62,10 @@ func (o *Options) name() string {
 
 // Watcher receives a kind's changes in order. Methods may be called concurrently, Next from one goroutine at a time.
 type Watcher struct {
-	c     *Collection
-	o     Options
-	asked atomic.Bool
+	c *Collection
+	o Options
+	// asked tells whether the watcher is among the cache's askers; under their lock.
+	asked bool
 	// removed from the collection's watchers; under the collection's lock.
 	removed bool
 
@@ -174,11 +174,9 @@ func (w *Watcher) end(err error) {
 // Close ends the watcher; Next returns ErrClosed.
 func (w *Watcher) Close() { w.end(ErrClosed) }
 
-// Progress asks for a bookmark at the store's current revision.
-func (w *Watcher) Progress() {
-	w.asked.Store(true)
-	w.c.cache.ask()
-}
+// Progress asks for a bookmark at the store's current revision or a later one. Requests that are not answered yet when
+// another comes count as one with it.
+func (w *Watcher) Progress() { w.c.cache.ask(w) }
 
 // Next blocks until there are events and returns all that are there, reusing buf. Errors are final.
 func (w *Watcher) Next(ctx context.Context, buf []Event) ([]Event, error) {
