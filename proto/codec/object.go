@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	optionsv1 "github.com/keelson/keelson/proto/gen/keelson/options/v1"
+	"github.com/keelson/keelson/proto/wire"
 )
 
 // buffers are reused between Marshal and Unmarshal for the encoding in the middle.
@@ -48,15 +49,15 @@ func Marshal(obj proto.Message) ([]byte, error) {
 func AppendMessage(dst []byte, obj proto.Message, o EncodeOptions) ([]byte, error) {
 	b := buffers.Get().(*[]byte)
 	defer putBuffer(b)
-	wire, err := proto.MarshalOptions{}.MarshalAppend((*b)[:0], obj)
+	encoded, err := proto.MarshalOptions{}.MarshalAppend((*b)[:0], obj)
 	if err != nil {
 		return dst, err
 	}
-	*b = wire
+	*b = encoded
 	if dst == nil {
-		dst = make([]byte, 0, len(wire)*2+64)
+		dst = make([]byte, 0, len(encoded)*2+64)
 	}
-	return For(obj.ProtoReflect().Descriptor()).AppendJSON(dst, wire, o)
+	return For(obj.ProtoReflect().Descriptor()).AppendJSON(dst, encoded, o)
 }
 
 // Unmarshal reads a JSON document into a message, which is reset first. apiVersion and kind are not compared with the
@@ -64,10 +65,11 @@ func AppendMessage(dst []byte, obj proto.Message, o EncodeOptions) ([]byte, erro
 func Unmarshal(json []byte, obj proto.Message, o DecodeOptions) (Warnings, error) {
 	b := buffers.Get().(*[]byte)
 	defer putBuffer(b)
-	wire, warnings, err := For(obj.ProtoReflect().Descriptor()).ParseJSON((*b)[:0], json, o)
+	encoded, warnings, err := For(obj.ProtoReflect().Descriptor()).ParseJSON((*b)[:0], json, o)
 	if err != nil {
 		return nil, err
 	}
-	*b = wire
-	return warnings, proto.Unmarshal(wire, obj)
+	*b = encoded
+	proto.Reset(obj)
+	return warnings, wire.Unmarshal(encoded, obj)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/keelson/keelson/proto/pipeline/item"
 	"github.com/keelson/keelson/proto/pipeline/store/envelope"
 	"github.com/keelson/keelson/proto/schema"
+	"github.com/keelson/keelson/proto/wire"
 )
 
 func errNoKind(m proto.Message) error {
@@ -58,7 +59,7 @@ func (r *request) decode(k *schema.Kind, o *resourcev1.Object) (proto.Message, e
 	case k.IsCustom():
 		return nil, apierrors.NewUnsupportedMediaType("application/json, application/yaml")
 	default:
-		if err := proto.Unmarshal(o.GetRaw(), obj); err != nil {
+		if err := wire.Unmarshal(o.GetRaw(), obj); err != nil {
 			return nil, apierrors.NewBadRequest(fmt.Sprintf("the object provided is not a %s in protobuf encoding: %v", k.Kind, err))
 		}
 	}

@@ -1,10 +1,10 @@
 package item
 
 import (
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/wire"
 )
 
 // Object is a root object of any kind.
@@ -22,13 +22,8 @@ func Encode(obj Object) ([]byte, error) {
 		meta.ManagedFields, meta.ResourceVersion = nil, ""
 		defer func() { meta.ManagedFields, meta.ResourceVersion = managed, rv }()
 	}
-	marshal := proto.MarshalOptions{Deterministic: true}
-	raw, err := marshal.Marshal(obj)
-	if err != nil || len(managed) == 0 {
-		return raw, err
+	if len(managed) == 0 {
+		return wire.Marshal(obj)
 	}
-	fragment := &metav1.ObjectMeta{ManagedFields: managed}
-	raw = protowire.AppendTag(raw, 1, protowire.BytesType)
-	raw = protowire.AppendVarint(raw, uint64(marshal.Size(fragment)))
-	return marshal.MarshalAppend(raw, fragment)
+	return wire.MarshalParts(wire.Part{Message: obj}, wire.Part{Message: &metav1.ObjectMeta{ManagedFields: managed}, Field: fieldMetadata})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/keelson/keelson/proto/codec"
 	"github.com/keelson/keelson/proto/schema"
+	"github.com/keelson/keelson/proto/wire"
 )
 
 // Label is one label of an object.
@@ -156,12 +157,12 @@ func (i *Item) Decode() (proto.Message, error) { return i.decode(i.Wire) }
 // DecodeTrimmed is Decode without the managed fields, for readers who only look.
 func (i *Item) DecodeTrimmed() (proto.Message, error) { return i.decode(i.Trimmed()) }
 
-func (i *Item) decode(wire []byte) (proto.Message, error) {
+func (i *Item) decode(encoded []byte) (proto.Message, error) {
 	m, err := Empty(i.Kind)
 	if err != nil {
 		return nil, err
 	}
-	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(wire, m); err != nil {
+	if err := wire.UnmarshalImmutable(encoded, m); err != nil {
 		return nil, err
 	}
 	return m, nil

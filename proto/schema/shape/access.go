@@ -3,13 +3,12 @@ package shape
 import (
 	"math"
 	"reflect"
-	"strconv"
-	"strings"
 	"unsafe"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/keelson/keelson/proto/layout"
 )
 
 // Pointer points to a generated message's struct; nil stands for an absent message, which reads as an empty one. The
@@ -53,40 +52,15 @@ const (
 	dict
 )
 
-// goType returns the struct type of a message; nil where there is none linked.
-func goType(md protoreflect.MessageDescriptor) reflect.Type {
-	t, err := protoregistry.GlobalTypes.FindMessageByName(md.FullName())
-	if err != nil {
-		return nil
-	}
-	if p := reflect.TypeOf(t.Zero().Interface()); p.Kind() == reflect.Pointer && p.Elem().Kind() == reflect.Struct {
-		return p.Elem()
-	}
-	return nil
-}
-
 // accesses returns the places of a struct's fields by field number.
 func accesses(md protoreflect.MessageDescriptor) map[protoreflect.FieldNumber]access {
 	out := map[protoreflect.FieldNumber]access{}
-	t := goType(md)
+	t := layout.Struct(md)
 	if t == nil {
 		return out
 	}
-	for i := range t.NumField() {
-		sf := t.Field(i)
-		parts := strings.Split(sf.Tag.Get("protobuf"), ",")
-		if len(parts) < 2 {
-			continue
-		}
-		n, err := strconv.Atoi(parts[1])
-		if err != nil {
-			continue
-		}
-		fd := md.Fields().ByNumber(protoreflect.FieldNumber(n))
-		if fd == nil {
-			continue
-		}
-		out[fd.Number()] = access{sf.Offset, howOf(fd, sf.Type)}
+	for _, p := range layout.Places(md, t) {
+		out[p.Desc.Number()] = access{p.Offset, howOf(p.Desc, p.Type)}
 	}
 	return out
 }

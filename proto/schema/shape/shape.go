@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	optionsv1 "github.com/keelson/keelson/proto/gen/keelson/options/v1"
+	"github.com/keelson/keelson/proto/layout"
 )
 
 // Message is one message as its JSON object looks.
@@ -76,7 +77,7 @@ func of(md protoreflect.MessageDescriptor) *Message {
 	if m, ok := messages[md.FullName()]; ok {
 		return m
 	}
-	m := &Message{Desc: md, Form: FormOf(md), Atomic: atomic(md), byName: map[string]*Field{}, goType: goType(md)}
+	m := &Message{Desc: md, Form: FormOf(md), Atomic: atomic(md), byName: map[string]*Field{}, goType: layout.Struct(md)}
 	messages[md.FullName()] = m // before the fields: messages may be recursive
 	m.add(md, nil, nil)
 	places := accesses(md)
