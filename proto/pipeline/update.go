@@ -368,7 +368,7 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 		}
 	case isPart:
 		part.Keep(obj, old)
-		meta := clone(old.GetMetadata())
+		meta := cloneUnmanaged(old.GetMetadata())
 		meta.ManagedFields = obj.GetMetadata().GetManagedFields()
 		setMetadata(obj, meta)
 	case k.HasStatus():
@@ -411,7 +411,7 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 // metadata are the client's for pods and nodes, as in Kubernetes: their agents set them with the status.
 func (r *request) statusOnly(obj, old Object) {
 	copyAllBut(obj, old, "status")
-	meta := clone(old.GetMetadata())
+	meta := cloneUnmanaged(old.GetMetadata())
 	sent := obj.GetMetadata()
 	if k := r.res.kind; k.Group == "" && (k.Kind == "Pod" || k.Kind == "Node") {
 		meta.Labels, meta.Annotations, meta.Finalizers = sent.Labels, sent.Annotations, sent.Finalizers

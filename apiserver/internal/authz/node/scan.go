@@ -5,10 +5,10 @@ import (
 	"unique"
 
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/wire"
 )
 
 // Field numbers of Pod and its parts.
@@ -29,8 +29,8 @@ var seed = maphash.MakeSeed()
 
 // SetEncoded is SetPod for a pod in protobuf encoding. Every write of every pod comes by here, and few change what the
 // graph is about: a pod whose specification is what it was is not decoded, and one that is not bound only in part.
-func (g *Graph) SetEncoded(namespace, name string, wire []byte) error {
-	meta, spec, err := split(wire)
+func (g *Graph) SetEncoded(namespace, name string, encoded []byte) error {
+	meta, spec, err := split(encoded)
 	if err != nil {
 		return err
 	}
@@ -44,8 +44,7 @@ func (g *Graph) SetEncoded(namespace, name string, wire []byte) error {
 		return nil
 	}
 	pod := &corev1.Pod{Metadata: &metav1.ObjectMeta{}, Spec: &corev1.PodSpec{}}
-	decode := proto.UnmarshalOptions{AllowPartial: true}
-	if err := decode.Unmarshal(meta, pod.Metadata); err != nil {
+	if err := wire.Unmarshal(meta, pod.Metadata); err != nil {
 		return err
 	}
 	bound, err := pick(nil, spec, specNodeName)
@@ -57,7 +56,7 @@ func (g *Graph) SetEncoded(namespace, name string, wire []byte) error {
 			return err
 		}
 	}
-	if err := decode.Unmarshal(spec, pod.Spec); err != nil {
+	if err := wire.Unmarshal(spec, pod.Spec); err != nil {
 		return err
 	}
 	pod.Metadata.Namespace, pod.Metadata.Name = namespace, name
