@@ -51,6 +51,9 @@ func (p *profiler) fetch(ctx context.Context, what, file string) (err error) {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: %s", req.URL, resp.Status)
 	}
+	if err := os.MkdirAll(p.directory, 0o755); err != nil {
+		return err
+	}
 	f, err := os.Create(file)
 	if err != nil {
 		return err
