@@ -16,7 +16,18 @@ import (
 	"github.com/keelson/keelson/proto/schema/rule"
 )
 
-func validateMeta(m *metav1.ObjectMeta, namespaced bool, nameFormat string, at *field.Path) ErrorList {
+// Paths in metadata, which every write asks for. A path does not change.
+var (
+	metaPath          = field.NewPath("metadata")
+	labelsPath        = metaPath.Child("labels")
+	annotationsPath   = metaPath.Child("annotations")
+	ownersPath        = metaPath.Child("ownerReferences")
+	finalizersPath    = metaPath.Child("finalizers")
+	managedFieldsPath = metaPath.Child("managedFields")
+)
+
+func validateMeta(m *metav1.ObjectMeta, namespaced bool, nameFormat string) ErrorList {
+	at := metaPath
 	var errs ErrorList
 	if m.GenerateName != "" {
 		for _, msg := range format.Name(nameFormat, m.GenerateName, true) {
@@ -43,11 +54,11 @@ func validateMeta(m *metav1.ObjectMeta, namespaced bool, nameFormat string, at *
 	if m.Generation < 0 {
 		errs = append(errs, field.Invalid(at.Child("generation"), m.Generation, validation.IsNegativeErrorMsg))
 	}
-	errs = append(errs, rule.Labels(m.Labels, at.Child("labels"))...)
-	errs = append(errs, rule.Annotations(m.Annotations, at.Child("annotations"))...)
-	errs = append(errs, validateOwners(m.OwnerReferences, at.Child("ownerReferences"))...)
-	errs = append(errs, validateFinalizers(m.Finalizers, at.Child("finalizers"))...)
-	return append(errs, validateManagedFields(m.ManagedFields, at.Child("managedFields"))...)
+	errs = append(errs, rule.Labels(m.Labels, labelsPath)...)
+	errs = append(errs, rule.Annotations(m.Annotations, annotationsPath)...)
+	errs = append(errs, validateOwners(m.OwnerReferences, ownersPath)...)
+	errs = append(errs, validateFinalizers(m.Finalizers, finalizersPath)...)
+	return append(errs, validateManagedFields(m.ManagedFields, managedFieldsPath)...)
 }
 
 func validateOwners(refs []*metav1.OwnerReference, at *field.Path) ErrorList {
@@ -103,16 +114,17 @@ func validateFinalizers(names []string, at *field.Path) ErrorList {
 func validateManagedFields(entries []*metav1.ManagedFieldsEntry, at *field.Path) ErrorList {
 	var errs ErrorList
 	for i, e := range entries {
-		at := at.Index(i)
 		switch e.Operation {
 		case "Apply", "Update":
 		default:
-			errs = append(errs, field.Invalid(at.Child("operation"), e.Operation, "must be `Apply` or `Update`"))
+			errs = append(errs, field.Invalid(at.Index(i).Child("operation"), e.Operation, "must be `Apply` or `Update`"))
 		}
 		if e.FieldsType != "" && e.FieldsType != "FieldsV1" {
-			errs = append(errs, field.Invalid(at.Child("fieldsType"), e.FieldsType, "must be `FieldsV1`"))
+			errs = append(errs, field.Invalid(at.Index(i).Child("fieldsType"), e.FieldsType, "must be `FieldsV1`"))
 		}
-		errs = append(errs, rule.FieldManager(e.Manager, at.Child("manager"))...)
+		if found := rule.FieldManager(e.Manager, nil); len(found) > 0 {
+			errs = append(errs, rule.FieldManager(e.Manager, at.Index(i).Child("manager"))...)
+		}
 	}
 	return errs
 }
@@ -120,7 +132,8 @@ func validateManagedFields(entries []*metav1.ManagedFieldsEntry, at *field.Path)
 // objectMeta is the message of metadata.
 const objectMeta protoreflect.FullName = "keelson.meta.v1.ObjectMeta"
 
-func validateMetaUpdate(m, old *metav1.ObjectMeta, at *field.Path) ErrorList {
+func validateMetaUpdate(m, old *metav1.ObjectMeta) ErrorList {
+	at := metaPath
 	var errs ErrorList
 	if old == nil {
 		return nil

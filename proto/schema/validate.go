@@ -51,9 +51,9 @@ func (k *Kind) validateMeta(obj, old proto.Message) ErrorList {
 	if meta == nil {
 		meta = &metav1.ObjectMeta{}
 	}
-	errs := validateMeta(meta, k.Namespaced, k.NameFormat, field.NewPath("metadata"))
+	errs := validateMeta(meta, k.Namespaced, k.NameFormat)
 	if old != nil {
-		errs = append(errs, validateMetaUpdate(meta, k.Meta(old), field.NewPath("metadata"))...)
+		errs = append(errs, validateMetaUpdate(meta, k.Meta(old))...)
 	}
 	return errs
 }

@@ -105,8 +105,11 @@ func containers(s *corev1.PodSpec, volumes map[string]bool, at *rule.Path) rule.
 				continue // they run one after the other
 			}
 			for j, p := range c.Ports {
+				if p.HostPort == 0 {
+					continue
+				}
 				key := fmt.Sprintf("%s/%s/%d", p.Protocol, p.HostIP, p.HostPort)
-				if p.HostPort != 0 && hostPorts[key] {
+				if hostPorts[key] {
 					errs = append(errs, field.Duplicate(at.Child("ports").Index(j).Child("hostPort"), key))
 				}
 				hostPorts[key] = true

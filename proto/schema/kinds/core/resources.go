@@ -2,7 +2,6 @@ package core
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -29,11 +28,11 @@ func containerResource(name string) bool {
 // Requirements checks a container's resources.
 func Requirements(r *corev1.ResourceRequirements, at *rule.Path) rule.ErrorList {
 	var errs rule.ErrorList
-	limits, e := quantities(r.GetLimits(), at.Child("limits"))
+	limits, e := quantities(r.GetLimits(), at, "limits")
 	errs = append(errs, e...)
-	requests, e := quantities(r.GetRequests(), at.Child("requests"))
+	requests, e := quantities(r.GetRequests(), at, "requests")
 	errs = append(errs, e...)
-	for _, name := range slices.Sorted(maps.Keys(requests)) {
+	for _, name := range inOrder(requests) {
 		limit, ok := limits[name]
 		request := requests[name]
 		switch {
@@ -50,27 +49,46 @@ func Requirements(r *corev1.ResourceRequirements, at *rule.Path) rule.ErrorList 
 	return errs
 }
 
-func quantities(list map[string]*metav1.Quantity, at *rule.Path) (map[string]resource.Quantity, rule.ErrorList) {
+// inOrder returns the keys of a map in order.
+func inOrder[T any](m map[string]T) []string {
+	if len(m) == 0 {
+		return nil
+	}
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// quantities reads and checks the quantities of a field. Its path is made where something is wrong.
+func quantities(list map[string]*metav1.Quantity, at *rule.Path, child string) (map[string]resource.Quantity, rule.ErrorList) {
+	if len(list) == 0 {
+		return nil, nil
+	}
 	out := make(map[string]resource.Quantity, len(list))
 	var errs rule.ErrorList
-	for _, name := range slices.Sorted(maps.Keys(list)) {
-		here := at.Key(name)
+	for _, name := range inOrder(list) {
+		wrong := func(value any, msg string) {
+			errs = append(errs, field.Invalid(at.Child(child).Key(name), value, msg))
+		}
 		for _, msg := range format.QualifiedName(name) {
-			errs = append(errs, field.Invalid(here, name, msg))
+			wrong(name, msg)
 		}
 		if native(name) && !containerResource(name) {
-			errs = append(errs, field.Invalid(here, name, "must be a standard resource for containers"))
+			wrong(name, "must be a standard resource for containers")
 		}
 		q, err := resource.ParseQuantity(or(list[name].GetString_(), "0"))
 		if err != nil {
-			errs = append(errs, field.Invalid(here, list[name].GetString_(), err.Error()))
+			wrong(list[name].GetString_(), err.Error())
 			continue
 		}
 		if q.Sign() < 0 {
-			errs = append(errs, field.Invalid(here, q.String(), "must be greater than or equal to 0"))
+			wrong(q.String(), "must be greater than or equal to 0")
 		}
 		if (!native(name) || name == "pods") && q.MilliValue()%1000 != 0 {
-			errs = append(errs, field.Invalid(here, q.String(), "must be an integer"))
+			wrong(q.String(), "must be an integer")
 		}
 		out[name] = q
 	}
