@@ -35,7 +35,7 @@ func (h *harness) budget(name string, spec *policyv1.PodDisruptionBudgetSpec, st
 	}
 	spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "a"}}
 	b := &policyv1.PodDisruptionBudget{Metadata: &metav1.ObjectMeta{Name: name}, Spec: spec}
-	h.mustCreate(ref("policy", "poddisruptionbudgets", "default", ""), b)
+	b = into(h.T, h.mustCreate(ref("policy", "poddisruptionbudgets", "default", ""), b), &policyv1.PodDisruptionBudget{})
 	if status == nil {
 		return
 	}

@@ -138,16 +138,10 @@ func (r *request) apply(ctx context.Context, req *resourcev1.PatchRequest) (*Res
 	if err != nil {
 		return nil, err
 	}
-	for attempt := 1; ; attempt++ {
-		result, err := r.applyOnce(ctx, req, config)
-		if apierrors.IsAlreadyExists(err) && attempt < updateAttempts {
-			continue // somebody created it in between
-		}
-		return result, err
-	}
+	return r.applyConfig(ctx, req, config)
 }
 
-func (r *request) applyOnce(ctx context.Context, req *resourcev1.PatchRequest, config map[string]any) (*Result, error) {
+func (r *request) applyConfig(ctx context.Context, req *resourcev1.PatchRequest, config map[string]any) (*Result, error) {
 	var merged *apply.Result
 	merge := func(old Object) (Object, error) {
 		var err error
@@ -174,40 +168,16 @@ func (r *request) applyOnce(ctx context.Context, req *resourcev1.PatchRequest, c
 		}
 		return obj.(Object), nil
 	}
-	it, deleted, err := r.update(ctx, change{
+	return r.upsert(ctx, change{
 		make: merge,
-		manage: func(old, obj Object) (Object, error) {
+		manage: func(_, obj Object) (Object, error) {
 			obj.GetMetadata().ManagedFields = merged.Managed
 			return obj, nil
 		},
+	}, func(obj Object) (Object, error) {
+		obj.GetMetadata().ManagedFields = merged.Managed
+		return obj, nil
 	})
-	if !apierrors.IsNotFound(err) || !r.isMissing(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		return &Result{Item: it, Deleted: deleted, Warnings: r.warnings}, nil
-	}
-	if r.sub != "" {
-		return nil, err
-	}
-	if err := r.authorize(ctx, "create"); err != nil {
-		return nil, err
-	}
-	if err := r.terminating(); err != nil {
-		return nil, err
-	}
-	obj, err := merge(nil)
-	if err != nil {
-		return nil, err
-	}
-	it, err = r.create(ctx, obj, func(o Object) (Object, error) {
-		o.GetMetadata().ManagedFields = merged.Managed
-		return o, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &Result{Item: it, Created: true, Warnings: r.warnings}, nil
 }
 
 // isMissing tells whether a NotFound was about the object itself.
@@ -300,7 +270,7 @@ func (r *request) applyHandled(ctx context.Context, h *Handler, req *resourcev1.
 	whole := h.Applied.Config(config)
 	whole["apiVersion"], whole["kind"] = r.res.kind.APIVersion(), r.res.kind.Kind
 	warnings := r.warnings
-	result, err := r.applyOnce(ctx, req, whole)
+	result, err := r.applyConfig(ctx, req, whole)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/keelson/keelson/proto/apierrors"
-	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 	"github.com/keelson/keelson/proto/pipeline/admission"
 	"github.com/keelson/keelson/proto/pipeline/item"
 	"github.com/keelson/keelson/proto/pipeline/store"
@@ -20,100 +19,10 @@ import (
 // faster. Each attempt starts from the state that won, thus only sustained contention on one object uses them up.
 const updateAttempts = 100
 
-// Update replaces an object, its status, or another of its subresources.
-func (s *Server) Update(ctx context.Context, req *resourcev1.UpdateRequest) (*Result, error) {
-	r, err := s.object(ctx, req.GetRef(), "update")
-	if err == nil {
-		err = r.options(req.GetOptions())
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := r.authorize(ctx, "update"); err != nil {
-		return nil, err
-	}
-	h, err := s.handler(r)
-	if err != nil {
-		return nil, err
-	}
-	if h != nil {
-		return r.put(ctx, h, req.GetObject())
-	}
-	msg, err := r.decode(r.res.kind, req.GetObject())
-	if err != nil {
-		return nil, err
-	}
-	sent := msg.(Object)
-	if err := r.address(sent); err != nil {
-		return nil, err
-	}
-	if rv := sent.GetMetadata().GetResourceVersion(); r.res.kind.IsCustom() && (rv == "" || rv == "0") {
-		return nil, apierrors.NewInvalid(r.res.kind.Group, r.res.kind.Kind, r.name, causes("FieldValueInvalid", "metadata.resourceVersion",
-			"Invalid value: 0: must be specified for an update"))
-	}
-	it, deleted, err := r.update(ctx, change{make: func(Object) (Object, error) {
-		if obj := sent; obj != nil {
-			sent = nil // an attempt changes it; the next one reads it again
-			return obj, nil
-		}
-		r.warnings = nil
-		again, err := r.decode(r.res.kind, req.GetObject())
-		if err != nil {
-			return nil, err
-		}
-		return again.(Object), r.address(again.(Object))
-	}})
-	if err != nil {
-		return nil, err
-	}
-	return &Result{Item: it, Deleted: deleted, Warnings: r.warnings}, nil
-}
-
-// put hands an update to the handler of a subresource.
-func (r *request) put(ctx context.Context, h *Handler, body *resourcev1.Object) (*Result, error) {
-	if h.Update == nil {
-		return nil, r.unsupported("update")
-	}
-	msg, err := r.decode(r.body(h), body)
-	if err != nil {
-		return nil, err
-	}
-	if o, ok := msg.(Object); ok && o.GetMetadata().GetName() == "" {
-		o.GetMetadata().Name, o.GetMetadata().Namespace = r.name, r.namespace
-	}
-	old, err := r.shown(ctx, h)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.admitBody(ctx, admission.Update, r.body(h), msg, old); err != nil {
-		return nil, err
-	}
-	it, err := r.handle(ctx, h.Update, msg)
-	if err != nil {
-		return nil, err
-	}
-	return &Result{Item: it, Warnings: r.warnings}, nil
-}
-
-// shown is what a subresource shows before it is changed; nil where it shows nothing.
-func (r *request) shown(ctx context.Context, h *Handler) (proto.Message, error) {
-	if h.Get == nil || len(r.s.admission) == 0 {
-		return nil, nil
-	}
-	it, err := r.handle(ctx, h.Get, nil)
-	if err != nil {
-		return nil, err
-	}
-	msg, err := it.Decode()
-	if err != nil {
-		return nil, apierrors.NewInternal(err)
-	}
-	return msg, nil
-}
-
 // change is how an update gets from the stored object to the new one.
 type change struct {
-	// make returns the object wanted, from the stored one, which it must not change. It is called for each attempt.
+	// make returns the object wanted, from the stored one, which it must not change; from nil where it is to be created.
+	// It is called for each attempt.
 	make func(old Object) (Object, error)
 	// manage sets the managed fields, in place of the usual tracking.
 	manage func(old, obj Object) (Object, error)

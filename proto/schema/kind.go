@@ -31,6 +31,9 @@ type Kind struct {
 	Verbs []string
 	// Generation tells whether metadata.generation is kept.
 	Generation bool
+	// CreateOnUpdate tells whether an update of what is not there creates it, VersionedUpdate whether an update must name the
+	// resourceVersion that it replaces.
+	CreateOnUpdate, VersionedUpdate bool
 	// NameFormat is the rule of metadata.name, a name of package format.
 	NameFormat   string
 	Subresources []Subresource

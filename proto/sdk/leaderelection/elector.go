@@ -170,14 +170,17 @@ func (e *elector) renew(ctx context.Context) error {
 	if apierrors.IsConflict(err) {
 		// Somebody edited it, or an earlier renewal whose answer was lost took effect.
 		current, readErr := e.leases.Get(ctx, e.Namespace, e.Name)
-		if readErr != nil {
+		switch {
+		case apierrors.IsNotFound(readErr):
+			err = readErr // somebody deleted it
+		case readErr != nil:
 			return readErr
-		}
-		if current.GetSpec().GetHolderIdentity() != e.Identity {
+		case current.GetSpec().GetHolderIdentity() != e.Identity:
 			e.observed.see(current)
 			return ErrLost
+		default:
+			got, err = e.leases.Update(ctx, e.again(current))
 		}
-		got, err = e.leases.Update(ctx, e.again(current))
 	}
 	if apierrors.IsNotFound(err) {
 		got, err = e.leases.Create(ctx, e.fresh())

@@ -823,14 +823,14 @@ var File_keelson_admissionregistration_v1_mutating_admission_policy_proto protor
 
 const file_keelson_admissionregistration_v1_mutating_admission_policy_proto_rawDesc = "" +
 	"\n" +
-	"@keelson/admissionregistration/v1/mutating_admission_policy.proto\x12 keelson.admissionregistration.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x88\x03\n" +
+	"@keelson/admissionregistration/v1/mutating_admission_policy.proto\x12 keelson.admissionregistration.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x8b\x03\n" +
 	"\x17MutatingAdmissionPolicy\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12Y\n" +
-	"\x04spec\x18\x02 \x01(\v2=.keelson.admissionregistration.v1.MutatingAdmissionPolicySpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:\xd0\x01\xaa\xd4\x18\xcb\x01\n" +
+	"\x04spec\x18\x02 \x01(\v2=.keelson.admissionregistration.v1.MutatingAdmissionPolicySpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:\xd3\x01\xaa\xd4\x18\xce\x01\n" +
 	"\x19mutatingadmissionpolicies\"\x0eapi-extensions(\x01::\n" +
 	"\tMutations\x12\ainteger\"$How many mutations the policy makes.:0\n" +
 	"\tParamKind\x12\x06string\"\x1bThe kind of its parameters.:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\x94\x05\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\x90\x01\x01\"\x94\x05\n" +
 	"\x1bMutatingAdmissionPolicySpec\x12I\n" +
 	"\tparamKind\x18\x01 \x01(\v2+.keelson.admissionregistration.v1.ParamKindR\tparamKind\x12\\\n" +
 	"\x10matchConstraints\x18\x02 \x01(\v20.keelson.admissionregistration.v1.MatchResourcesR\x10matchConstraints\x12V\n" +

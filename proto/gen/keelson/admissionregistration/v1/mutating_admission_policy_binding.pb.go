@@ -274,15 +274,15 @@ var File_keelson_admissionregistration_v1_mutating_admission_policy_binding_prot
 
 const file_keelson_admissionregistration_v1_mutating_admission_policy_binding_proto_rawDesc = "" +
 	"\n" +
-	"Hkeelson/admissionregistration/v1/mutating_admission_policy_binding.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x94\x03\n" +
+	"Hkeelson/admissionregistration/v1/mutating_admission_policy_binding.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x97\x03\n" +
 	"\x1eMutatingAdmissionPolicyBinding\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12`\n" +
-	"\x04spec\x18\x02 \x01(\v2D.keelson.admissionregistration.v1.MutatingAdmissionPolicyBindingSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:\xce\x01\xaa\xd4\x18\xc9\x01\n" +
+	"\x04spec\x18\x02 \x01(\v2D.keelson.admissionregistration.v1.MutatingAdmissionPolicyBindingSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:\xd1\x01\xaa\xd4\x18\xcc\x01\n" +
 	"\x1fmutatingadmissionpolicybindings\"\x0eapi-extensions(\x01:&\n" +
 	"\n" +
 	"PolicyName\x12\x06string2\x10.spec.policyName:<\n" +
 	"\bParamRef\x12\x06string\"(The parameters that it gives the policy.:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\xe6\x01\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\x90\x01\x01\"\xe6\x01\n" +
 	"\"MutatingAdmissionPolicyBindingSpec\x12\x1e\n" +
 	"\n" +
 	"policyName\x18\x01 \x01(\tR\n" +

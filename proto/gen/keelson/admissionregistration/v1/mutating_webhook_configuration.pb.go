@@ -419,13 +419,13 @@ var File_keelson_admissionregistration_v1_mutating_webhook_configuration_proto p
 
 const file_keelson_admissionregistration_v1_mutating_webhook_configuration_proto_rawDesc = "" +
 	"\n" +
-	"Ekeelson/admissionregistration/v1/mutating_webhook_configuration.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xf8\x02\n" +
+	"Ekeelson/admissionregistration/v1/mutating_webhook_configuration.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xfb\x02\n" +
 	"\x1cMutatingWebhookConfiguration\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12m\n" +
-	"\bWebhooks\x18\x02 \x03(\v21.keelson.admissionregistration.v1.MutatingWebhookB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\bwebhooks:\xa7\x01\xaa\xd4\x18\xa2\x01\n" +
+	"\bWebhooks\x18\x02 \x03(\v21.keelson.admissionregistration.v1.MutatingWebhookB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\bwebhooks:\xaa\x01\xaa\xd4\x18\xa5\x01\n" +
 	"\x1dmutatingwebhookconfigurations\"\x0eapi-extensions(\x01:?\n" +
 	"\bWebhooks\x12\ainteger\"*How many webhooks the configuration holds.:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\xb1\b\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\x90\x01\x01\"\xb1\b\n" +
 	"\x0fMutatingWebhook\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x12c\n" +
 	"\fclientConfig\x18\x02 \x01(\v25.keelson.admissionregistration.v1.WebhookClientConfigB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\fclientConfig\x12X\n" +

@@ -210,15 +210,15 @@ var File_keelson_admissionregistration_v1_validating_admission_policy_binding_pr
 
 const file_keelson_admissionregistration_v1_validating_admission_policy_binding_proto_rawDesc = "" +
 	"\n" +
-	"Jkeelson/admissionregistration/v1/validating_admission_policy_binding.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1aHkeelson/admissionregistration/v1/mutating_admission_policy_binding.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9c\x03\n" +
+	"Jkeelson/admissionregistration/v1/validating_admission_policy_binding.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1aHkeelson/admissionregistration/v1/mutating_admission_policy_binding.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9f\x03\n" +
 	" ValidatingAdmissionPolicyBinding\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12d\n" +
-	"\x04spec\x18\x02 \x01(\v2F.keelson.admissionregistration.v1.ValidatingAdmissionPolicyBindingSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec:\xd0\x01\xaa\xd4\x18\xcb\x01\n" +
+	"\x04spec\x18\x02 \x01(\v2F.keelson.admissionregistration.v1.ValidatingAdmissionPolicyBindingSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec:\xd3\x01\xaa\xd4\x18\xce\x01\n" +
 	"!validatingadmissionpolicybindings\"\x0eapi-extensions(\x01:&\n" +
 	"\n" +
 	"PolicyName\x12\x06string2\x10.spec.policyName:<\n" +
 	"\bParamRef\x12\x06string\"(The parameters that it gives the policy.:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\xc2\x02\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\x90\x01\x01\"\xc2\x02\n" +
 	"$ValidatingAdmissionPolicyBindingSpec\x12(\n" +
 	"\n" +
 	"policyName\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x18\x01 \x01R\n" +

@@ -273,13 +273,13 @@ var File_keelson_admissionregistration_v1_validating_webhook_configuration_proto
 
 const file_keelson_admissionregistration_v1_validating_webhook_configuration_proto_rawDesc = "" +
 	"\n" +
-	"Gkeelson/admissionregistration/v1/validating_webhook_configuration.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1aEkeelson/admissionregistration/v1/mutating_webhook_configuration.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xfe\x02\n" +
+	"Gkeelson/admissionregistration/v1/validating_webhook_configuration.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1aEkeelson/admissionregistration/v1/mutating_webhook_configuration.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x81\x03\n" +
 	"\x1eValidatingWebhookConfiguration\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12o\n" +
-	"\bWebhooks\x18\x02 \x03(\v23.keelson.admissionregistration.v1.ValidatingWebhookB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\bwebhooks:\xa9\x01\xaa\xd4\x18\xa4\x01\n" +
+	"\bWebhooks\x18\x02 \x03(\v23.keelson.admissionregistration.v1.ValidatingWebhookB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\bwebhooks:\xac\x01\xaa\xd4\x18\xa7\x01\n" +
 	"\x1fvalidatingwebhookconfigurations\"\x0eapi-extensions(\x01:?\n" +
 	"\bWebhooks\x12\ainteger\"*How many webhooks the configuration holds.:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\xc7\a\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\x90\x01\x01\"\xc7\a\n" +
 	"\x11ValidatingWebhook\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04name\x12c\n" +
 	"\fclientConfig\x18\x02 \x01(\v25.keelson.admissionregistration.v1.WebhookClientConfigB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\fclientConfig\x12X\n" +

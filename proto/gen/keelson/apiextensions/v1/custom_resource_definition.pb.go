@@ -1987,13 +1987,13 @@ var File_keelson_apiextensions_v1_custom_resource_definition_proto protoreflect.
 
 const file_keelson_apiextensions_v1_custom_resource_definition_proto_rawDesc = "" +
 	"\n" +
-	"9keelson/apiextensions/v1/custom_resource_definition.proto\x12\x18keelson.apiextensions.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x87\x03\n" +
+	"9keelson/apiextensions/v1/custom_resource_definition.proto\x12\x18keelson.apiextensions.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x8a\x03\n" +
 	"\x18CustomResourceDefinition\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12T\n" +
 	"\x04spec\x18\x02 \x01(\v26.keelson.apiextensions.v1.CustomResourceDefinitionSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12X\n" +
-	"\x06status\x18\x03 \x01(\v28.keelson.apiextensions.v1.CustomResourceDefinitionStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:z\xaa\xd4\x18v\n" +
+	"\x06status\x18\x03 \x01(\v28.keelson.apiextensions.v1.CustomResourceDefinitionStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:}\xaa\xd4\x18y\n" +
 	"\x19customresourcedefinitions\x1a\x03crd\x1a\x04crds\"\x0eapi-extensions(\x012\b\n" +
-	"\x06statusB.apiextensions.k8s.io/customresourcedefinitions`\x01h\x01\"\xaa\x03\n" +
+	"\x06statusB.apiextensions.k8s.io/customresourcedefinitions`\x01h\x01\x90\x01\x01\"\xaa\x03\n" +
 	"\x1cCustomResourceDefinitionSpec\x12\x1e\n" +
 	"\x05group\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x05group\x12W\n" +
 	"\x05names\x18\x03 \x01(\v27.keelson.apiextensions.v1.CustomResourceDefinitionNamesB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x05names\x12\x1e\n" +

@@ -192,13 +192,13 @@ var File_keelson_certificates_v1_cluster_trust_bundle_proto protoreflect.FileDes
 
 const file_keelson_certificates_v1_cluster_trust_bundle_proto_rawDesc = "" +
 	"\n" +
-	"2keelson/certificates/v1/cluster_trust_bundle.proto\x12\x17keelson.certificates.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xf8\x01\n" +
+	"2keelson/certificates/v1/cluster_trust_bundle.proto\x12\x17keelson.certificates.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xfb\x01\n" +
 	"\x12ClusterTrustBundle\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12M\n" +
-	"\x04spec\x18\x02 \x01(\v2/.keelson.certificates.v1.ClusterTrustBundleSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec:R\xaa\xd4\x18N\n" +
+	"\x04spec\x18\x02 \x01(\v2/.keelson.certificates.v1.ClusterTrustBundleSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec:U\xaa\xd4\x18Q\n" +
 	"\x13clustertrustbundles(\x01:\x14\n" +
 	"\n" +
-	"SignerName\x12\x06stringR\x0fspec.signerName`\x01r\fpath-segment\"l\n" +
+	"SignerName\x12\x06stringR\x0fspec.signerName`\x01r\fpath-segment\x90\x01\x01\"l\n" +
 	"\x16ClusterTrustBundleSpec\x12&\n" +
 	"\n" +
 	"signerName\x18\x01 \x01(\tB\x06\xaa\xd4\x18\x02h\x01R\n" +

@@ -237,13 +237,13 @@ var File_keelson_coordination_v1_lease_proto protoreflect.FileDescriptor
 
 const file_keelson_coordination_v1_lease_proto_rawDesc = "" +
 	"\n" +
-	"#keelson/coordination/v1/lease.proto\x12\x17keelson.coordination.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xec\x01\n" +
+	"#keelson/coordination/v1/lease.proto\x12\x17keelson.coordination.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xf2\x01\n" +
 	"\x05Lease\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12>\n" +
-	"\x04spec\x18\x02 \x01(\v2\".keelson.coordination.v1.LeaseSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:b\xaa\xd4\x18^\n" +
+	"\x04spec\x18\x02 \x01(\v2\".keelson.coordination.v1.LeaseSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:h\xaa\xd4\x18d\n" +
 	"\x06leases:&\n" +
 	"\x06Holder\x12\x06string2\x14.spec.holderIdentity:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\"\xdc\x03\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\x88\x01\x01\x90\x01\x01\"\xdc\x03\n" +
 	"\tLeaseSpec\x12+\n" +
 	"\x0eholderIdentity\x18\x01 \x01(\tH\x00R\x0eholderIdentity\x88\x01\x01\x12?\n" +
 	"\x14leaseDurationSeconds\x18\x02 \x01(\x05B\x06\xaa\xd4\x18\x028\x01H\x01R\x14leaseDurationSeconds\x88\x01\x01\x12<\n" +

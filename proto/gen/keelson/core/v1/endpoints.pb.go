@@ -347,13 +347,13 @@ var File_keelson_core_v1_endpoints_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_endpoints_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkeelson/core/v1/endpoints.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xd1\x02\n" +
+	"\x1fkeelson/core/v1/endpoints.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xd4\x02\n" +
 	"\tEndpoints\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12G\n" +
-	"\asubsets\x18\x02 \x03(\v2\x1f.keelson.core.v1.EndpointSubsetB\f\xaa\xd4\x18\br\x06atomicR\asubsets:\xb9\x01\xaa\xd4\x18\xb4\x01\n" +
+	"\asubsets\x18\x02 \x03(\v2\x1f.keelson.core.v1.EndpointSubsetB\f\xaa\xd4\x18\br\x06atomicR\asubsets:\xbc\x01\xaa\xd4\x18\xb7\x01\n" +
 	"\tendpoints\x1a\x02ep:\x13\n" +
 	"\tEndpoints\x12\x06string:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestampB\x12services/endpoints`\x01\x82\x01Kv1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\"\xff\x01\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestampB\x12services/endpoints`\x01\x82\x01Kv1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\x88\x01\x01\"\xff\x01\n" +
 	"\x0eEndpointSubset\x12L\n" +
 	"\taddresses\x18\x01 \x03(\v2 .keelson.core.v1.EndpointAddressB\f\xaa\xd4\x18\br\x06atomicR\taddresses\x12\\\n" +
 	"\x11notReadyAddresses\x18\x02 \x03(\v2 .keelson.core.v1.EndpointAddressB\f\xaa\xd4\x18\br\x06atomicR\x11notReadyAddresses\x12A\n" +

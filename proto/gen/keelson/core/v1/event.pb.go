@@ -364,7 +364,7 @@ var File_keelson_core_v1_event_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1bkeelson/core/v1/event.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xd5\t\n" +
+	"\x1bkeelson/core/v1/event.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xd8\t\n" +
 	"\x05Event\x12A\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\bmetadata\x12R\n" +
 	"\x0einvolvedObject\x18\x02 \x01(\v2 .keelson.core.v1.ObjectReferenceB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x0einvolvedObject\x12\x16\n" +
@@ -381,7 +381,7 @@ const file_keelson_core_v1_event_proto_rawDesc = "" +
 	"\x06action\x18\f \x01(\tR\x06action\x12:\n" +
 	"\arelated\x18\r \x01(\v2 .keelson.core.v1.ObjectReferenceR\arelated\x126\n" +
 	"\x12reportingComponent\x18\x0e \x01(\tB\x06\xaa\xd4\x18\x02\x10\x01R\x12reportingComponent\x124\n" +
-	"\x11reportingInstance\x18\x0f \x01(\tB\x06\xaa\xd4\x18\x02\x10\x01R\x11reportingInstance:\xd4\x03\xaa\xd4\x18\xcf\x03\n" +
+	"\x11reportingInstance\x18\x0f \x01(\tB\x06\xaa\xd4\x18\x02\x10\x01R\x11reportingInstance:\xd7\x03\xaa\xd4\x18\xd2\x03\n" +
 	"\x06events\x1a\x02ev:\x13\n" +
 	"\tLast Seen\x12\x06string:\x15\n" +
 	"\x04Type\x12\x06string2\x05.type:\x19\n" +
@@ -393,7 +393,7 @@ const file_keelson_core_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"First Seen\x12\x06string(\x01:\x11\n" +
 	"\x05Count\x12\x06string(\x01:&\n" +
-	"\x04Name\x12\x06string\x1a\x04name(\x012\x0e.metadata.nameR\x13involvedObject.kindR\x18involvedObject.namespaceR\x13involvedObject.nameR\x12involvedObject.uidR\x19involvedObject.apiVersionR\x1einvolvedObject.resourceVersionR\x18involvedObject.fieldPathR\x06reasonR\x12reportingComponentR\x06sourceR\x04type`\x01\"?\n" +
+	"\x04Name\x12\x06string\x1a\x04name(\x012\x0e.metadata.nameR\x13involvedObject.kindR\x18involvedObject.namespaceR\x13involvedObject.nameR\x12involvedObject.uidR\x19involvedObject.apiVersionR\x1einvolvedObject.resourceVersionR\x18involvedObject.fieldPathR\x06reasonR\x12reportingComponentR\x06sourceR\x04type`\x01\x88\x01\x01\"?\n" +
 	"\vEventSource\x12\x1c\n" +
 	"\tcomponent\x18\x01 \x01(\tR\tcomponent\x12\x12\n" +
 	"\x04host\x18\x02 \x01(\tR\x04host\"s\n" +

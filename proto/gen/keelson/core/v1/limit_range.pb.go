@@ -274,12 +274,12 @@ var File_keelson_core_v1_limit_range_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_limit_range_proto_rawDesc = "" +
 	"\n" +
-	"!keelson/core/v1/limit_range.proto\x12\x0fkeelson.core.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa7\x01\n" +
+	"!keelson/core/v1/limit_range.proto\x12\x0fkeelson.core.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xaa\x01\n" +
 	"\n" +
 	"LimitRange\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12;\n" +
-	"\x04spec\x18\x02 \x01(\v2\x1f.keelson.core.v1.LimitRangeSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:\x1b\xaa\xd4\x18\x17\n" +
-	"\vlimitranges\x1a\x06limits`\x01\"[\n" +
+	"\x04spec\x18\x02 \x01(\v2\x1f.keelson.core.v1.LimitRangeSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec:\x1e\xaa\xd4\x18\x1a\n" +
+	"\vlimitranges\x1a\x06limits`\x01\x88\x01\x01\"[\n" +
 	"\x0eLimitRangeSpec\x12I\n" +
 	"\x06limits\x18\x01 \x03(\v2\x1f.keelson.core.v1.LimitRangeItemB\x10\xaa\xd4\x18\f\x10\x02\x18\x01r\x06atomicR\x06limits\"\xf9\x06\n" +
 	"\x0eLimitRangeItem\x12\x1c\n" +

@@ -310,7 +310,7 @@ var File_keelson_events_v1_event_proto protoreflect.FileDescriptor
 
 const file_keelson_events_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1dkeelson/events/v1/event.proto\x12\x11keelson.events.v1\x1a\x1bkeelson/core/v1/event.proto\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xea\t\n" +
+	"\x1dkeelson/events/v1/event.proto\x12\x11keelson.events.v1\x1a\x1bkeelson/core/v1/event.proto\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xed\t\n" +
 	"\x05Event\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12B\n" +
 	"\teventTime\x18\x02 \x01(\v2\x1a.keelson.meta.v1.MicroTimeB\b\xaa\xd4\x18\x04\x10\x02\x18\x01R\teventTime\x126\n" +
@@ -327,7 +327,7 @@ const file_keelson_events_v1_event_proto_rawDesc = "" +
 	"\x10deprecatedSource\x18\f \x01(\v2\x1c.keelson.core.v1.EventSourceB\x06\xaa\xd4\x18\x02\x10\x01R\x10deprecatedSource\x12Y\n" +
 	"\x18deprecatedFirstTimestamp\x18\r \x01(\v2\x15.keelson.meta.v1.TimeB\x06\xaa\xd4\x18\x02\x10\x02R\x18deprecatedFirstTimestamp\x12W\n" +
 	"\x17deprecatedLastTimestamp\x18\x0e \x01(\v2\x15.keelson.meta.v1.TimeB\x06\xaa\xd4\x18\x02\x10\x02R\x17deprecatedLastTimestamp\x12(\n" +
-	"\x0fdeprecatedCount\x18\x0f \x01(\x05R\x0fdeprecatedCount:\xb7\x03\xaa\xd4\x18\xb2\x03\n" +
+	"\x0fdeprecatedCount\x18\x0f \x01(\x05R\x0fdeprecatedCount:\xba\x03\xaa\xd4\x18\xb5\x03\n" +
 	"\x06events\x1a\x02ev:\x13\n" +
 	"\tLast Seen\x12\x06string:\x15\n" +
 	"\x04Type\x12\x06string2\x05.type:\x19\n" +
@@ -339,7 +339,7 @@ const file_keelson_events_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"First Seen\x12\x06string(\x01:\x11\n" +
 	"\x05Count\x12\x06string(\x01:&\n" +
-	"\x04Name\x12\x06string\x1a\x04name(\x012\x0e.metadata.nameB\x06eventsJ\x03/v1R\x0eregarding.kindR\x13regarding.namespaceR\x0eregarding.nameR\rregarding.uidR\x14regarding.apiVersionR\x19regarding.resourceVersionR\x13regarding.fieldPathR\x06reasonR\x13reportingControllerR\x04type`\x01\"\x7f\n" +
+	"\x04Name\x12\x06string\x1a\x04name(\x012\x0e.metadata.nameB\x06eventsJ\x03/v1R\x0eregarding.kindR\x13regarding.namespaceR\x0eregarding.nameR\rregarding.uidR\x14regarding.apiVersionR\x19regarding.resourceVersionR\x13regarding.fieldPathR\x06reasonR\x13reportingControllerR\x04type`\x01\x88\x01\x01\"\x7f\n" +
 	"\vEventSeries\x12\x1e\n" +
 	"\x05count\x18\x01 \x01(\x05B\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x05count\x12P\n" +
 	"\x10lastObservedTime\x18\x02 \x01(\v2\x1a.keelson.meta.v1.MicroTimeB\b\xaa\xd4\x18\x04\x10\x02\x18\x01R\x10lastObservedTime\"\x84\x01\n" +

@@ -257,17 +257,17 @@ var File_keelson_node_v1_runtime_class_proto protoreflect.FileDescriptor
 
 const file_keelson_node_v1_runtime_class_proto_rawDesc = "" +
 	"\n" +
-	"#keelson/node/v1/runtime_class.proto\x12\x0fkeelson.node.v1\x1a\x1ekeelson/core/v1/affinity.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xde\x02\n" +
+	"#keelson/node/v1/runtime_class.proto\x12\x0fkeelson.node.v1\x1a\x1ekeelson/core/v1/affinity.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xe4\x02\n" +
 	"\fRuntimeClass\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x126\n" +
 	"\ahandler\x18\x02 \x01(\tB\x1c\xaa\xd4\x18\x18\x10\x01\x18\x01 \x01b\x0ek8s-short-nameh\x01R\ahandler\x125\n" +
 	"\boverhead\x18\x03 \x01(\v2\x19.keelson.node.v1.OverheadR\boverhead\x12;\n" +
 	"\n" +
 	"scheduling\x18\x04 \x01(\v2\x1b.keelson.node.v1.SchedulingR\n" +
-	"scheduling:a\xaa\xd4\x18]\n" +
+	"scheduling:g\xaa\xd4\x18c\n" +
 	"\x0eruntimeclasses(\x01:\x1b\n" +
 	"\aHandler\x12\x06string2\b.handler:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\"\xa7\x01\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\x88\x01\x01\x90\x01\x01\"\xa7\x01\n" +
 	"\bOverhead\x12C\n" +
 	"\bpodFixed\x18\x01 \x03(\v2'.keelson.node.v1.Overhead.PodFixedEntryR\bpodFixed\x1aV\n" +
 	"\rPodFixedEntry\x12\x10\n" +

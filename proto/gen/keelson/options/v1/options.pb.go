@@ -249,9 +249,13 @@ type Resource struct {
 	// them up when it is asked (componentstatuses).
 	Verbs []string `protobuf:"bytes,15,rep,name=verbs,proto3" json:"verbs,omitempty"`
 	// What users of the kind are warned of.
-	Deprecation   string `protobuf:"bytes,16,opt,name=deprecation,proto3" json:"deprecation,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Deprecation string `protobuf:"bytes,16,opt,name=deprecation,proto3" json:"deprecation,omitempty"`
+	// Whether a PUT to a name that has no object creates it. Mostly it is a 404.
+	CreateOnUpdate bool `protobuf:"varint,17,opt,name=create_on_update,json=createOnUpdate,proto3" json:"create_on_update,omitempty"`
+	// Whether a PUT must name the resourceVersion that it replaces. Mostly it may leave that out, and the last writer wins.
+	VersionedUpdate bool `protobuf:"varint,18,opt,name=versioned_update,json=versionedUpdate,proto3" json:"versioned_update,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Resource) Reset() {
@@ -394,6 +398,20 @@ func (x *Resource) GetDeprecation() string {
 		return x.Deprecation
 	}
 	return ""
+}
+
+func (x *Resource) GetCreateOnUpdate() bool {
+	if x != nil {
+		return x.CreateOnUpdate
+	}
+	return false
+}
+
+func (x *Resource) GetVersionedUpdate() bool {
+	if x != nil {
+		return x.VersionedUpdate
+	}
+	return false
 }
 
 // Subresource is a path segment below an object.
@@ -855,7 +873,7 @@ const file_keelson_options_v1_options_proto_rawDesc = "" +
 	" keelson/options/v1/options.proto\x12\x12keelson.options.v1\x1a google/protobuf/descriptor.proto\">\n" +
 	"\fGroupVersion\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\tR\aversion\"\xc9\x04\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\"\x9e\x05\n" +
 	"\bResource\x12\x16\n" +
 	"\x06plural\x18\x01 \x01(\tR\x06plural\x12\x1a\n" +
 	"\bsingular\x18\x02 \x01(\tR\bsingular\x12\x1f\n" +
@@ -879,7 +897,9 @@ const file_keelson_options_v1_options_proto_rawDesc = "" +
 	"\vname_format\x18\x0e \x01(\tR\n" +
 	"nameFormat\x12\x14\n" +
 	"\x05verbs\x18\x0f \x03(\tR\x05verbs\x12 \n" +
-	"\vdeprecation\x18\x10 \x01(\tR\vdeprecation\"K\n" +
+	"\vdeprecation\x18\x10 \x01(\tR\vdeprecation\x12(\n" +
+	"\x10create_on_update\x18\x11 \x01(\bR\x0ecreateOnUpdate\x12)\n" +
+	"\x10versioned_update\x18\x12 \x01(\bR\x0fversionedUpdate\"K\n" +
 	"\vSubresource\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +

@@ -321,17 +321,17 @@ var File_keelson_policy_v1_pod_disruption_budget_proto protoreflect.FileDescript
 
 const file_keelson_policy_v1_pod_disruption_budget_proto_rawDesc = "" +
 	"\n" +
-	"-keelson/policy/v1/pod_disruption_budget.proto\x12\x11keelson.policy.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9d\x03\n" +
+	"-keelson/policy/v1/pod_disruption_budget.proto\x12\x11keelson.policy.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa0\x03\n" +
 	"\x13PodDisruptionBudget\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12F\n" +
 	"\x04spec\x18\x02 \x01(\v2*.keelson.policy.v1.PodDisruptionBudgetSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12L\n" +
-	"\x06status\x18\x03 \x01(\v2,.keelson.policy.v1.PodDisruptionBudgetStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xae\x01\xaa\xd4\x18\xa9\x01\n" +
+	"\x06status\x18\x03 \x01(\v2,.keelson.policy.v1.PodDisruptionBudgetStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xb1\x01\xaa\xd4\x18\xac\x01\n" +
 	"\x14poddisruptionbudgets\x1a\x03pdb2\b\n" +
 	"\x06status:\x17\n" +
 	"\rMin Available\x12\x06string:\x19\n" +
 	"\x0fMax Unavailable\x12\x06string:\x1e\n" +
 	"\x13Allowed Disruptions\x12\ainteger:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\xf5\x02\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\x90\x01\x01\"\xf5\x02\n" +
 	"\x17PodDisruptionBudgetSpec\x12@\n" +
 	"\fminAvailable\x18\x01 \x01(\v2\x1c.keelson.meta.v1.IntOrStringR\fminAvailable\x12J\n" +
 	"\bselector\x18\x02 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorB\x0e\xaa\xd4\x18\n" +

@@ -275,15 +275,15 @@ var File_keelson_rbac_v1_cluster_role_proto protoreflect.FileDescriptor
 
 const file_keelson_rbac_v1_cluster_role_proto_rawDesc = "" +
 	"\n" +
-	"\"keelson/rbac/v1/cluster_role.proto\x12\x0fkeelson.rbac.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x99\x02\n" +
+	"\"keelson/rbac/v1/cluster_role.proto\x12\x0fkeelson.rbac.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9c\x02\n" +
 	"\vClusterRole\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12A\n" +
 	"\x05rules\x18\x02 \x03(\v2\x1b.keelson.rbac.v1.PolicyRuleB\x0e\xaa\xd4\x18\n" +
 	"\x10\x02r\x06atomicR\x05rules\x12J\n" +
-	"\x0faggregationRule\x18\x03 \x01(\v2 .keelson.rbac.v1.AggregationRuleR\x0faggregationRule::\xaa\xd4\x186\n" +
+	"\x0faggregationRule\x18\x03 \x01(\v2 .keelson.rbac.v1.AggregationRuleR\x0faggregationRule:=\xaa\xd4\x189\n" +
 	"\fclusterroles(\x01:\x14\n" +
 	"\n" +
-	"Created At\x12\x06string`\x01r\fpath-segment\"\xfa\x01\n" +
+	"Created At\x12\x06string`\x01r\fpath-segment\x88\x01\x01\"\xfa\x01\n" +
 	"\n" +
 	"PolicyRule\x12(\n" +
 	"\x05verbs\x18\x01 \x03(\tB\x12\xaa\xd4\x18\x0e\x10\x02\x18\x01 \x01r\x06atomicR\x05verbs\x12*\n" +

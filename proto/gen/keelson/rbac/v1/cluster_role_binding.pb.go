@@ -283,17 +283,17 @@ var File_keelson_rbac_v1_cluster_role_binding_proto protoreflect.FileDescriptor
 
 const file_keelson_rbac_v1_cluster_role_binding_proto_rawDesc = "" +
 	"\n" +
-	"*keelson/rbac/v1/cluster_role_binding.proto\x12\x0fkeelson.rbac.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x86\x03\n" +
+	"*keelson/rbac/v1/cluster_role_binding.proto\x12\x0fkeelson.rbac.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x89\x03\n" +
 	"\x12ClusterRoleBinding\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12B\n" +
 	"\bsubjects\x18\x02 \x03(\v2\x18.keelson.rbac.v1.SubjectB\f\xaa\xd4\x18\br\x06atomicR\bsubjects\x12<\n" +
-	"\aroleRef\x18\x03 \x01(\v2\x18.keelson.rbac.v1.RoleRefB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\aroleRef:\xac\x01\xaa\xd4\x18\xa7\x01\n" +
+	"\aroleRef\x18\x03 \x01(\v2\x18.keelson.rbac.v1.RoleRefB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\aroleRef:\xaf\x01\xaa\xd4\x18\xaa\x01\n" +
 	"\x13clusterrolebindings(\x01:\x0e\n" +
 	"\x04Role\x12\x06string:*\n" +
 	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x11\n" +
 	"\x05Users\x12\x06string(\x01:\x12\n" +
 	"\x06Groups\x12\x06string(\x01:\x1b\n" +
-	"\x0fServiceAccounts\x12\x06string(\x01`\x01r\fpath-segment\"\x87\x01\n" +
+	"\x0fServiceAccounts\x12\x06string(\x01`\x01r\fpath-segment\x88\x01\x01\"\x87\x01\n" +
 	"\aSubject\x12\x1c\n" +
 	"\x04kind\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04kind\x12\x1a\n" +
 	"\bapiGroup\x18\x02 \x01(\tR\bapiGroup\x12\x1e\n" +

@@ -137,14 +137,14 @@ var File_keelson_rbac_v1_role_proto protoreflect.FileDescriptor
 
 const file_keelson_rbac_v1_role_proto_rawDesc = "" +
 	"\n" +
-	"\x1akeelson/rbac/v1/role.proto\x12\x0fkeelson.rbac.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\x1a\"keelson/rbac/v1/cluster_role.proto\"\xbd\x01\n" +
+	"\x1akeelson/rbac/v1/role.proto\x12\x0fkeelson.rbac.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\x1a\"keelson/rbac/v1/cluster_role.proto\"\xc0\x01\n" +
 	"\x04Role\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12A\n" +
 	"\x05rules\x18\x02 \x03(\v2\x1b.keelson.rbac.v1.PolicyRuleB\x0e\xaa\xd4\x18\n" +
-	"\x10\x02r\x06atomicR\x05rules:1\xaa\xd4\x18-\n" +
+	"\x10\x02r\x06atomicR\x05rules:4\xaa\xd4\x180\n" +
 	"\x05roles:\x14\n" +
 	"\n" +
-	"Created At\x12\x06string`\x01r\fpath-segment\"\x80\x01\n" +
+	"Created At\x12\x06string`\x01r\fpath-segment\x88\x01\x01\"\x80\x01\n" +
 	"\bRoleList\x12=\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x19.keelson.meta.v1.ListMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x125\n" +
 	"\x05items\x18\x02 \x03(\v2\x15.keelson.rbac.v1.RoleB\b\xaa\xd4\x18\x04\x10\x02\x18\x01R\x05itemsB\xde\x01\xaa\xd4\x18\x1f\n" +

@@ -146,17 +146,17 @@ var File_keelson_rbac_v1_role_binding_proto protoreflect.FileDescriptor
 
 const file_keelson_rbac_v1_role_binding_proto_rawDesc = "" +
 	"\n" +
-	"\"keelson/rbac/v1/role_binding.proto\x12\x0fkeelson.rbac.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\x1a*keelson/rbac/v1/cluster_role_binding.proto\"\xf6\x02\n" +
+	"\"keelson/rbac/v1/role_binding.proto\x12\x0fkeelson.rbac.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\x1a*keelson/rbac/v1/cluster_role_binding.proto\"\xf9\x02\n" +
 	"\vRoleBinding\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12B\n" +
 	"\bsubjects\x18\x02 \x03(\v2\x18.keelson.rbac.v1.SubjectB\f\xaa\xd4\x18\br\x06atomicR\bsubjects\x12<\n" +
-	"\aroleRef\x18\x03 \x01(\v2\x18.keelson.rbac.v1.RoleRefB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\aroleRef:\xa3\x01\xaa\xd4\x18\x9e\x01\n" +
+	"\aroleRef\x18\x03 \x01(\v2\x18.keelson.rbac.v1.RoleRefB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\aroleRef:\xa6\x01\xaa\xd4\x18\xa1\x01\n" +
 	"\frolebindings:\x0e\n" +
 	"\x04Role\x12\x06string:*\n" +
 	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x11\n" +
 	"\x05Users\x12\x06string(\x01:\x12\n" +
 	"\x06Groups\x12\x06string(\x01:\x1b\n" +
-	"\x0fServiceAccounts\x12\x06string(\x01`\x01r\fpath-segment\"\x8e\x01\n" +
+	"\x0fServiceAccounts\x12\x06string(\x01`\x01r\fpath-segment\x88\x01\x01\"\x8e\x01\n" +
 	"\x0fRoleBindingList\x12=\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x19.keelson.meta.v1.ListMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12<\n" +
 	"\x05items\x18\x02 \x03(\v2\x1c.keelson.rbac.v1.RoleBindingB\b\xaa\xd4\x18\x04\x10\x02\x18\x01R\x05itemsB\xe5\x01\xaa\xd4\x18\x1f\n" +

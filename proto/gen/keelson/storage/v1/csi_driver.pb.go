@@ -328,10 +328,10 @@ var File_keelson_storage_v1_csi_driver_proto protoreflect.FileDescriptor
 
 const file_keelson_storage_v1_csi_driver_proto_rawDesc = "" +
 	"\n" +
-	"#keelson/storage/v1/csi_driver.proto\x12\x12keelson.storage.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xeb\x02\n" +
+	"#keelson/storage/v1/csi_driver.proto\x12\x12keelson.storage.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xee\x02\n" +
 	"\tCSIDriver\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12?\n" +
-	"\x04spec\x18\x02 \x01(\v2!.keelson.storage.v1.CSIDriverSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec:\xdb\x01\xaa\xd4\x18\xd6\x01\n" +
+	"\x04spec\x18\x02 \x01(\v2!.keelson.storage.v1.CSIDriverSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec:\xde\x01\xaa\xd4\x18\xd9\x01\n" +
 	"\n" +
 	"csidrivers(\x01:\x19\n" +
 	"\x0eAttachRequired\x12\aboolean:\x19\n" +
@@ -340,7 +340,7 @@ const file_keelson_storage_v1_csi_driver_proto_rawDesc = "" +
 	"\rTokenRequests\x12\x06string:\x1c\n" +
 	"\x11RequiresRepublish\x12\aboolean:\x0f\n" +
 	"\x05Modes\x12\x06string:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\"\xfa\a\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\x90\x01\x01\"\xfa\a\n" +
 	"\rCSIDriverSpec\x127\n" +
 	"\x0eattachRequired\x18\x01 \x01(\bB\n" +
 	"\xaa\xd4\x18\x06*\x04trueH\x00R\x0eattachRequired\x88\x01\x01\x128\n" +

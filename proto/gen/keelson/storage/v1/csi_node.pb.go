@@ -503,14 +503,14 @@ var File_keelson_storage_v1_csi_node_proto protoreflect.FileDescriptor
 
 const file_keelson_storage_v1_csi_node_proto_rawDesc = "" +
 	"\n" +
-	"!keelson/storage/v1/csi_node.proto\x12\x12keelson.storage.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa0\x02\n" +
+	"!keelson/storage/v1/csi_node.proto\x12\x12keelson.storage.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa3\x02\n" +
 	"\aCSINode\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12=\n" +
 	"\x04spec\x18\x02 \x01(\v2\x1f.keelson.storage.v1.CSINodeSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12A\n" +
-	"\x06status\x18\x03 \x01(\v2!.keelson.storage.v1.CSINodeStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:R\xaa\xd4\x18N\n" +
+	"\x06status\x18\x03 \x01(\v2!.keelson.storage.v1.CSINodeStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:U\xaa\xd4\x18Q\n" +
 	"\bcsinodes(\x01:\x12\n" +
 	"\aDrivers\x12\ainteger:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\"n\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\x90\x01\x01\"n\n" +
 	"\vCSINodeSpec\x12_\n" +
 	"\adrivers\x18\x01 \x03(\v2!.keelson.storage.v1.CSINodeDriverB\"\xaa\xd4\x18\x1e\x10\x02\x18\x01r\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\adrivers\"\xce\x01\n" +
 	"\rCSINodeDriver\x12\x1c\n" +

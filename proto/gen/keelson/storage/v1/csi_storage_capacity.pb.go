@@ -164,16 +164,16 @@ var File_keelson_storage_v1_csi_storage_capacity_proto protoreflect.FileDescript
 
 const file_keelson_storage_v1_csi_storage_capacity_proto_rawDesc = "" +
 	"\n" +
-	"-keelson/storage/v1/csi_storage_capacity.proto\x12\x12keelson.storage.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xb0\x03\n" +
+	"-keelson/storage/v1/csi_storage_capacity.proto\x12\x12keelson.storage.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xb3\x03\n" +
 	"\x12CSIStorageCapacity\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12B\n" +
 	"\fnodeTopology\x18\x02 \x01(\v2\x1e.keelson.meta.v1.LabelSelectorR\fnodeTopology\x124\n" +
 	"\x10storageClassName\x18\x03 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x10storageClassName\x125\n" +
 	"\bcapacity\x18\x04 \x01(\v2\x19.keelson.meta.v1.QuantityR\bcapacity\x12G\n" +
-	"\x11maximumVolumeSize\x18\x05 \x01(\v2\x19.keelson.meta.v1.QuantityR\x11maximumVolumeSize:_\xaa\xd4\x18[\n" +
+	"\x11maximumVolumeSize\x18\x05 \x01(\v2\x19.keelson.meta.v1.QuantityR\x11maximumVolumeSize:b\xaa\xd4\x18^\n" +
 	"\x14csistoragecapacities:-\n" +
 	"\x10StorageClassName\x12\x06string2\x11.storageClassName:\x12\n" +
-	"\bCapacity\x12\x06string`\x01\"\x9f\x01\n" +
+	"\bCapacity\x12\x06string`\x01\x90\x01\x01\"\x9f\x01\n" +
 	"\x16CSIStorageCapacityList\x12=\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x19.keelson.meta.v1.ListMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12F\n" +
 	"\x05items\x18\x02 \x03(\v2&.keelson.storage.v1.CSIStorageCapacityB\b\xaa\xd4\x18\x04\x10\x02\x18\x01R\x05itemsB\xf6\x01\xaa\xd4\x18\x14\n" +
