@@ -33,6 +33,7 @@ import (
 	_ "github.com/keelson/keelson/proto/gen/keelson/scheduling/v1"
 	_ "github.com/keelson/keelson/proto/gen/keelson/scheduling/v1alpha3"
 	_ "github.com/keelson/keelson/proto/gen/keelson/storage/v1"
+	_ "github.com/keelson/keelson/proto/gen/keelson/storagemigration/v1"
 )
 
 // Builtin returns the registry of all linked kinds.

@@ -32,6 +32,7 @@ var Older = map[string][]string{
 	"ServiceCIDR":                      {"networking.k8s.io/v1beta1"},
 	"StatefulSet":                      {"apps/v1beta1", "apps/v1beta2"},
 	"StorageClass":                     {"storage.k8s.io/v1beta1"},
+	"StorageVersionMigration":          {"storagemigration.k8s.io/v1beta1"},
 	"ValidatingAdmissionPolicy":        {"admissionregistration.k8s.io/v1alpha1", "admissionregistration.k8s.io/v1beta1"},
 	"ValidatingAdmissionPolicyBinding": {"admissionregistration.k8s.io/v1alpha1", "admissionregistration.k8s.io/v1beta1"},
 	"VolumeAttachment":                 {"storage.k8s.io/v1alpha1", "storage.k8s.io/v1beta1"},

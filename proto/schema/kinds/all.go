@@ -21,6 +21,7 @@ import (
 	"github.com/keelson/keelson/proto/schema/kinds/reviews"
 	"github.com/keelson/keelson/proto/schema/kinds/scheduling"
 	"github.com/keelson/keelson/proto/schema/kinds/storage"
+	"github.com/keelson/keelson/proto/schema/kinds/storagemigration"
 	"github.com/keelson/keelson/proto/schema/rule"
 )
 
@@ -45,5 +46,6 @@ func All() rule.Set {
 	node.Register(&s)
 	policy.Register(&s)
 	storage.Register(&s)
+	storagemigration.Register(&s)
 	return s
 }

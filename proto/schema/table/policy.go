@@ -16,6 +16,7 @@ import (
 	flowcontrolv1 "github.com/keelson/keelson/proto/gen/keelson/flowcontrol/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	policyv1 "github.com/keelson/keelson/proto/gen/keelson/policy/v1"
+	storagemigrationv1 "github.com/keelson/keelson/proto/gen/keelson/storagemigration/v1"
 )
 
 var (
@@ -27,6 +28,7 @@ var (
 	_ = register(flowSchemaCells)
 	_ = register(priorityLevelCells)
 	_ = register(componentCells)
+	_ = register(migrationCells)
 )
 
 func budgetCells(b *policyv1.PodDisruptionBudget, now time.Time) []any {
@@ -129,4 +131,18 @@ func componentCells(c *corev1.ComponentStatus, _ time.Time) []any {
 	cond := c.Conditions[i]
 	state := map[bool]string{true: "Healthy", false: "Unhealthy"}[cond.Status == "True"]
 	return []any{state, cond.Message, cmp.Or(cond.Error, "")}
+}
+
+func migrationCells(m *storagemigrationv1.StorageVersionMigration, _ time.Time) []any {
+	r := m.GetSpec().GetResource()
+	resource, state := r.GetResource(), "Unknown"
+	if r.GetGroup() != "" {
+		resource += "." + r.Group
+	}
+	for _, c := range m.GetStatus().GetConditions() {
+		if c.Status == "True" && slices.Contains([]string{"Running", "Succeeded", "Failed"}, c.Type) {
+			state = c.Type
+		}
+	}
+	return []any{resource, state}
 }

@@ -25,7 +25,7 @@ var groupOrder = []string{"", "apiregistration.k8s.io", "apps", "events.k8s.io",
 	"authorization.k8s.io", "autoscaling", "batch", "certificates.k8s.io", "networking.k8s.io", "policy",
 	"rbac.authorization.k8s.io", "storage.k8s.io", "admissionregistration.k8s.io", "apiextensions.k8s.io",
 	"scheduling.k8s.io", "coordination.k8s.io", "node.k8s.io", "discovery.k8s.io", "flowcontrol.apiserver.k8s.io",
-	"resource.k8s.io"}
+	"resource.k8s.io", "storagemigration.k8s.io"}
 
 // version is one group and version with its kinds, by plural.
 type version struct {

@@ -35,6 +35,7 @@ var groupPriorities = map[string]int32{
 	"policy": 17100, "rbac.authorization.k8s.io": 17000, "storage.k8s.io": 16800, "apiextensions.k8s.io": 16700,
 	"admissionregistration.k8s.io": 16700, "scheduling.k8s.io": 16600, "coordination.k8s.io": 16500, "node.k8s.io": 16300,
 	"discovery.k8s.io": 16200, "flowcontrol.apiserver.k8s.io": 16100, "resource.k8s.io": 15900,
+	"storagemigration.k8s.io": 15800,
 }
 
 // Priorities of what CustomResourceDefinitions add.

@@ -1504,6 +1504,61 @@ func (x *PatchOptions) GetFieldValidation() string {
 	return ""
 }
 
+// GroupResource names a resource in whichever version.
+type GroupResource struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// API group; empty for the core group.
+	Group string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	// Lower-case plural: "pods".
+	Resource      string `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupResource) Reset() {
+	*x = GroupResource{}
+	mi := &file_keelson_meta_v1_types_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupResource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupResource) ProtoMessage() {}
+
+func (x *GroupResource) ProtoReflect() protoreflect.Message {
+	mi := &file_keelson_meta_v1_types_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupResource.ProtoReflect.Descriptor instead.
+func (*GroupResource) Descriptor() ([]byte, []int) {
+	return file_keelson_meta_v1_types_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *GroupResource) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *GroupResource) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
 // GroupVersionKind names a kind in one version.
 type GroupVersionKind struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1519,7 +1574,7 @@ type GroupVersionKind struct {
 
 func (x *GroupVersionKind) Reset() {
 	*x = GroupVersionKind{}
-	mi := &file_keelson_meta_v1_types_proto_msgTypes[18]
+	mi := &file_keelson_meta_v1_types_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1531,7 +1586,7 @@ func (x *GroupVersionKind) String() string {
 func (*GroupVersionKind) ProtoMessage() {}
 
 func (x *GroupVersionKind) ProtoReflect() protoreflect.Message {
-	mi := &file_keelson_meta_v1_types_proto_msgTypes[18]
+	mi := &file_keelson_meta_v1_types_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1544,7 +1599,7 @@ func (x *GroupVersionKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupVersionKind.ProtoReflect.Descriptor instead.
 func (*GroupVersionKind) Descriptor() ([]byte, []int) {
-	return file_keelson_meta_v1_types_proto_rawDescGZIP(), []int{18}
+	return file_keelson_meta_v1_types_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GroupVersionKind) GetGroup() string {
@@ -1583,7 +1638,7 @@ type GroupVersionResource struct {
 
 func (x *GroupVersionResource) Reset() {
 	*x = GroupVersionResource{}
-	mi := &file_keelson_meta_v1_types_proto_msgTypes[19]
+	mi := &file_keelson_meta_v1_types_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1595,7 +1650,7 @@ func (x *GroupVersionResource) String() string {
 func (*GroupVersionResource) ProtoMessage() {}
 
 func (x *GroupVersionResource) ProtoReflect() protoreflect.Message {
-	mi := &file_keelson_meta_v1_types_proto_msgTypes[19]
+	mi := &file_keelson_meta_v1_types_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1608,7 +1663,7 @@ func (x *GroupVersionResource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupVersionResource.ProtoReflect.Descriptor instead.
 func (*GroupVersionResource) Descriptor() ([]byte, []int) {
-	return file_keelson_meta_v1_types_proto_rawDescGZIP(), []int{19}
+	return file_keelson_meta_v1_types_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GroupVersionResource) GetGroup() string {
@@ -1647,7 +1702,7 @@ type FieldSelectorRequirement struct {
 
 func (x *FieldSelectorRequirement) Reset() {
 	*x = FieldSelectorRequirement{}
-	mi := &file_keelson_meta_v1_types_proto_msgTypes[20]
+	mi := &file_keelson_meta_v1_types_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1714,7 @@ func (x *FieldSelectorRequirement) String() string {
 func (*FieldSelectorRequirement) ProtoMessage() {}
 
 func (x *FieldSelectorRequirement) ProtoReflect() protoreflect.Message {
-	mi := &file_keelson_meta_v1_types_proto_msgTypes[20]
+	mi := &file_keelson_meta_v1_types_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1727,7 @@ func (x *FieldSelectorRequirement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldSelectorRequirement.ProtoReflect.Descriptor instead.
 func (*FieldSelectorRequirement) Descriptor() ([]byte, []int) {
-	return file_keelson_meta_v1_types_proto_rawDescGZIP(), []int{20}
+	return file_keelson_meta_v1_types_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *FieldSelectorRequirement) GetKey() string {
@@ -1852,7 +1907,10 @@ const file_keelson_meta_v1_types_proto_rawDesc = "" +
 	"\x05force\x18\x02 \x01(\bH\x00R\x05force\x88\x01\x01\x12\"\n" +
 	"\ffieldManager\x18\x03 \x01(\tR\ffieldManager\x12(\n" +
 	"\x0ffieldValidation\x18\x04 \x01(\tR\x0ffieldValidationB\b\n" +
-	"\x06_force\"t\n" +
+	"\x06_force\"U\n" +
+	"\rGroupResource\x12\x1e\n" +
+	"\x05group\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x05group\x12$\n" +
+	"\bresource\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\bresource\"t\n" +
 	"\x10GroupVersionKind\x12\x1e\n" +
 	"\x05group\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x05group\x12\"\n" +
 	"\aversion\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\aversion\x12\x1c\n" +
@@ -1880,7 +1938,7 @@ func file_keelson_meta_v1_types_proto_rawDescGZIP() []byte {
 	return file_keelson_meta_v1_types_proto_rawDescData
 }
 
-var file_keelson_meta_v1_types_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_keelson_meta_v1_types_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_keelson_meta_v1_types_proto_goTypes = []any{
 	(*ObjectMeta)(nil),               // 0: keelson.meta.v1.ObjectMeta
 	(*OwnerReference)(nil),           // 1: keelson.meta.v1.OwnerReference
@@ -1900,28 +1958,29 @@ var file_keelson_meta_v1_types_proto_goTypes = []any{
 	(*CreateOptions)(nil),            // 15: keelson.meta.v1.CreateOptions
 	(*UpdateOptions)(nil),            // 16: keelson.meta.v1.UpdateOptions
 	(*PatchOptions)(nil),             // 17: keelson.meta.v1.PatchOptions
-	(*GroupVersionKind)(nil),         // 18: keelson.meta.v1.GroupVersionKind
-	(*GroupVersionResource)(nil),     // 19: keelson.meta.v1.GroupVersionResource
-	(*FieldSelectorRequirement)(nil), // 20: keelson.meta.v1.FieldSelectorRequirement
-	nil,                              // 21: keelson.meta.v1.ObjectMeta.LabelsEntry
-	nil,                              // 22: keelson.meta.v1.ObjectMeta.AnnotationsEntry
-	nil,                              // 23: keelson.meta.v1.LabelSelector.MatchLabelsEntry
-	(*Time)(nil),                     // 24: keelson.meta.v1.Time
-	(*FieldsV1)(nil),                 // 25: keelson.meta.v1.FieldsV1
+	(*GroupResource)(nil),            // 18: keelson.meta.v1.GroupResource
+	(*GroupVersionKind)(nil),         // 19: keelson.meta.v1.GroupVersionKind
+	(*GroupVersionResource)(nil),     // 20: keelson.meta.v1.GroupVersionResource
+	(*FieldSelectorRequirement)(nil), // 21: keelson.meta.v1.FieldSelectorRequirement
+	nil,                              // 22: keelson.meta.v1.ObjectMeta.LabelsEntry
+	nil,                              // 23: keelson.meta.v1.ObjectMeta.AnnotationsEntry
+	nil,                              // 24: keelson.meta.v1.LabelSelector.MatchLabelsEntry
+	(*Time)(nil),                     // 25: keelson.meta.v1.Time
+	(*FieldsV1)(nil),                 // 26: keelson.meta.v1.FieldsV1
 }
 var file_keelson_meta_v1_types_proto_depIdxs = []int32{
-	24, // 0: keelson.meta.v1.ObjectMeta.creationTimestamp:type_name -> keelson.meta.v1.Time
-	24, // 1: keelson.meta.v1.ObjectMeta.deletionTimestamp:type_name -> keelson.meta.v1.Time
-	21, // 2: keelson.meta.v1.ObjectMeta.labels:type_name -> keelson.meta.v1.ObjectMeta.LabelsEntry
-	22, // 3: keelson.meta.v1.ObjectMeta.annotations:type_name -> keelson.meta.v1.ObjectMeta.AnnotationsEntry
+	25, // 0: keelson.meta.v1.ObjectMeta.creationTimestamp:type_name -> keelson.meta.v1.Time
+	25, // 1: keelson.meta.v1.ObjectMeta.deletionTimestamp:type_name -> keelson.meta.v1.Time
+	22, // 2: keelson.meta.v1.ObjectMeta.labels:type_name -> keelson.meta.v1.ObjectMeta.LabelsEntry
+	23, // 3: keelson.meta.v1.ObjectMeta.annotations:type_name -> keelson.meta.v1.ObjectMeta.AnnotationsEntry
 	1,  // 4: keelson.meta.v1.ObjectMeta.ownerReferences:type_name -> keelson.meta.v1.OwnerReference
 	2,  // 5: keelson.meta.v1.ObjectMeta.managedFields:type_name -> keelson.meta.v1.ManagedFieldsEntry
-	24, // 6: keelson.meta.v1.ManagedFieldsEntry.time:type_name -> keelson.meta.v1.Time
-	25, // 7: keelson.meta.v1.ManagedFieldsEntry.fieldsV1:type_name -> keelson.meta.v1.FieldsV1
+	25, // 6: keelson.meta.v1.ManagedFieldsEntry.time:type_name -> keelson.meta.v1.Time
+	26, // 7: keelson.meta.v1.ManagedFieldsEntry.fieldsV1:type_name -> keelson.meta.v1.FieldsV1
 	4,  // 8: keelson.meta.v1.ListMeta.shardInfo:type_name -> keelson.meta.v1.ShardInfo
-	23, // 9: keelson.meta.v1.LabelSelector.matchLabels:type_name -> keelson.meta.v1.LabelSelector.MatchLabelsEntry
+	24, // 9: keelson.meta.v1.LabelSelector.matchLabels:type_name -> keelson.meta.v1.LabelSelector.MatchLabelsEntry
 	6,  // 10: keelson.meta.v1.LabelSelector.matchExpressions:type_name -> keelson.meta.v1.LabelSelectorRequirement
-	24, // 11: keelson.meta.v1.Condition.lastTransitionTime:type_name -> keelson.meta.v1.Time
+	25, // 11: keelson.meta.v1.Condition.lastTransitionTime:type_name -> keelson.meta.v1.Time
 	3,  // 12: keelson.meta.v1.Status.metadata:type_name -> keelson.meta.v1.ListMeta
 	9,  // 13: keelson.meta.v1.Status.details:type_name -> keelson.meta.v1.StatusDetails
 	10, // 14: keelson.meta.v1.StatusDetails.causes:type_name -> keelson.meta.v1.StatusCause
@@ -1952,7 +2011,7 @@ func file_keelson_meta_v1_types_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keelson_meta_v1_types_proto_rawDesc), len(file_keelson_meta_v1_types_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
