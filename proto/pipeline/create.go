@@ -155,19 +155,20 @@ func (r *request) createOnce(ctx context.Context, obj Object, manage func(Object
 		clearField(obj, "status")
 	}
 	k.Default(obj)
-	adm := r.admission(admission.Create, obj, nil)
-	if err := r.admit(ctx, adm); err != nil {
-		return nil, err
-	}
-	if hooks.PrepareCreate != nil {
-		hooks.PrepareCreate(ctx, obj)
-	}
+	// Fields are the client's that it has sent, not what plugins make of them.
 	if manage == nil {
 		manage = func(o Object) (Object, error) { return r.track(nil, o) }
 	}
 	obj, err := manage(obj)
 	if err != nil {
 		return nil, err
+	}
+	adm := r.admission(admission.Create, obj, nil)
+	if err := r.admit(ctx, adm); err != nil {
+		return nil, err
+	}
+	if hooks.PrepareCreate != nil {
+		hooks.PrepareCreate(ctx, obj)
 	}
 	meta := obj.GetMetadata()
 	if errs := k.Validate(obj, nil); len(errs) > 0 {

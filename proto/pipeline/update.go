@@ -287,13 +287,6 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 	if r.sub != "status" && !isPart && hooks.PrepareUpdate != nil {
 		hooks.PrepareUpdate(ctx, obj, old)
 	}
-	adm := r.admission(admission.Update, obj, old)
-	if err := r.admit(ctx, adm); err != nil {
-		return nil, err
-	}
-	if k.Generation && r.sub != "status" && !k.SameDesired(obj, old) {
-		obj.GetMetadata().Generation++
-	}
 	var err error
 	if c.manage != nil {
 		obj, err = c.manage(old, obj)
@@ -302,6 +295,13 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 	}
 	if err != nil {
 		return nil, err
+	}
+	adm := r.admission(admission.Update, obj, old)
+	if err := r.admit(ctx, adm); err != nil {
+		return nil, err
+	}
+	if k.Generation && r.sub != "status" && !k.SameDesired(obj, old) {
+		obj.GetMetadata().Generation++
 	}
 	validate := k.Validate
 	switch {
