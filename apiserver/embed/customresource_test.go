@@ -121,3 +121,25 @@ func (c *cluster) ask(t *testing.T, path string, header map[string]string) (int,
 	}
 	return resp.StatusCode, string(b)
 }
+
+// TestPoliciesOfCustomKinds checks a policy's expressions by the schema of a definition.
+func TestPoliciesOfCustomKinds(t *testing.T) {
+	c := start(t, t.TempDir())
+	if code, answer := c.do(t, c.admin(), "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", fmt.Sprintf(testDefinition, false)); code != http.StatusCreated {
+		t.Fatal(answer)
+	}
+	c.await(t, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.example.com", `"type":"Established","status":"True"`)
+	code, answer := c.do(t, c.admin(), "POST", "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies", `{"metadata":{"name":"p"},"spec":{
+		"matchConstraints":{"resourceRules":[{"apiGroups":["example.com"],"apiVersions":["v1"],"operations":["*"],"resources":["foos"]}]},
+		"validations":[{"expression":"object.spec.n > '1'"},{"expression":"object.spec.nope == 1"},
+			{"expression":"object.spec.n > 1 && object.metadata.labels.exists(l, l == 'x')"}]}}`)
+	for _, text := range []string{`"fieldRef":"spec.validations[0].expression"`, "found no matching overload for '_\\u003e_' applied to '(int, string)'",
+		`"fieldRef":"spec.validations[1].expression"`, "undefined field 'nope'"} {
+		if code != http.StatusCreated || !strings.Contains(answer, text) && !strings.Contains(answer, strings.ReplaceAll(text, "\\u003e", ">")) {
+			t.Errorf("%d: no %s in %s", code, text, answer)
+		}
+	}
+	if strings.Contains(answer, "spec.validations[2]") {
+		t.Errorf("a sound expression is doubted: %s", answer)
+	}
+}

@@ -3,12 +3,14 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/keelson/keelson/apiserver/internal/admission/expr"
 	"github.com/keelson/keelson/apiserver/internal/cel"
 	v1 "github.com/keelson/keelson/proto/gen/keelson/admissionregistration/v1"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/schema"
 )
 
@@ -51,7 +53,7 @@ func named(registry *schema.Registry, m *v1.MatchResources) []*schema.Kind {
 		for _, g := range lists[0] {
 			for _, v := range lists[1] {
 				for _, res := range lists[2] {
-					if k, ok := registry.ByResource(g, v, res); ok && k.Served && !k.IsCustom() && !slices.Contains(out, k) && len(out) < maxTypes {
+					if k, ok := registry.ByResource(g, v, res); ok && k.Served && !slices.Contains(out, k) && len(out) < maxTypes {
 						out = append(out, k)
 					}
 				}
@@ -65,7 +67,11 @@ func named(registry *schema.Registry, m *v1.MatchResources) []*schema.Kind {
 func typeWarning(s *v1.ValidatingAdmissionPolicySpec, kinds []*schema.Kind, text string) string {
 	var out strings.Builder
 	for _, k := range kinds {
-		c, err := expr.NewTypedCompiler(expr.Options{Params: s.GetParamKind() != nil}, k.APIVersion()+"."+k.Kind, cel.Describe(k.Descriptor))
+		object := describe(k)
+		if object == nil {
+			continue
+		}
+		c, err := expr.NewTypedCompiler(expr.Options{Params: s.GetParamKind() != nil}, k.APIVersion()+"."+k.Kind, object)
 		if err != nil {
 			continue // a kind that cannot be described raises no doubts
 		}
@@ -78,4 +84,29 @@ func typeWarning(s *v1.ValidatingAdmissionPolicySpec, kinds []*schema.Kind, text
 		}
 	}
 	return out.String()
+}
+
+// described is the behaviour of custom kinds with a schema.
+type described interface{ Describe() *cel.Schema }
+
+// describe returns what expressions know of a kind; nil where nobody has said what is in its objects.
+func describe(k *schema.Kind) *cel.Schema {
+	if !k.IsCustom() {
+		return cel.Describe(k.Descriptor)
+	}
+	custom, ok := k.Custom.(described)
+	if !ok {
+		return nil
+	}
+	body := custom.Describe()
+	if body == nil {
+		return nil
+	}
+	whole := *body
+	whole.Properties = maps.Clone(body.Properties)
+	if whole.Properties == nil {
+		whole.Properties = map[string]*cel.Schema{}
+	}
+	whole.Properties["metadata"] = cel.Describe((*metav1.ObjectMeta)(nil).ProtoReflect().Descriptor())
+	return &whole
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
+	"github.com/keelson/keelson/apiserver/internal/cel"
 	"github.com/keelson/keelson/apiserver/internal/customresource/columns"
 	"github.com/keelson/keelson/apiserver/internal/customresource/convert"
 	"github.com/keelson/keelson/apiserver/internal/customresource/publish"
@@ -204,3 +205,6 @@ func (v *version) ApplyType() typed.ParseableType { return v.apply }
 
 // OpenAPI implements schema.Custom.
 func (v *version) OpenAPI(v3 bool) map[string]any { return publish.Schema(v.props, v3) }
+
+// Describe returns what expressions of policies know of the version's objects.
+func (v *version) Describe() *cel.Schema { return rules.Describe(v.root) }

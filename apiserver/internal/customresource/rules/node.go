@@ -34,6 +34,11 @@ func celSchema(s *structural.Schema, of map[*structural.Schema]*cel.Schema) *cel
 	return out
 }
 
+// Describe returns what expressions know of a schema; nil where there is none.
+func Describe(s *structural.Schema) *cel.Schema {
+	return celSchema(s, map[*structural.Schema]*cel.Schema{})
+}
+
 // node is a place in a schema with rules, or on the way to such.
 type node struct {
 	schema *structural.Schema
