@@ -5,6 +5,7 @@
 package grpcdoor
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -47,6 +48,9 @@ type Config struct {
 	// MaxMessage is the longest message that a client may send, in bytes. Default: 4 MiB, the largest object and some
 	// room for what goes with it.
 	MaxMessage int
+	// Patience is how long a client may leave a message of a stream unread before its connection is closed. Default: 30
+	// seconds.
+	Patience time.Duration
 }
 
 // Windows and keepalive of connections. A component keeps one connection open for as long as it lives; lists of
@@ -67,8 +71,9 @@ const (
 
 // Door is the server.
 type Door struct {
-	grpc   *grpc.Server
-	health *health.Server
+	grpc     *grpc.Server
+	health   *health.Server
+	patience *patience
 }
 
 // New returns a door that serves nothing before Serve.
@@ -82,8 +87,9 @@ func New(cfg Config) (*Door, error) {
 	if cfg.MaxMessage == 0 {
 		cfg.MaxMessage = 4 << 20
 	}
-	i := &interceptors{cfg: cfg, metrics: newMetrics(cfg.Registerer), gate: &gate{limiter: cfg.Limiter, weigh: cfg.Weigh}}
-	d := &Door{health: health.NewServer(), grpc: grpc.NewServer(
+	patient := &patience{after: cmp.Or(cfg.Patience, stuckAfter), log: cfg.Logger}
+	i := &interceptors{cfg: cfg, metrics: newMetrics(cfg.Registerer), gate: &gate{limiter: cfg.Limiter, weigh: cfg.Weigh}, patience: patient}
+	d := &Door{health: health.NewServer(), patience: patient, grpc: grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(cfg.TLS)),
 		grpc.ChainUnaryInterceptor(i.unary),
 		grpc.ChainStreamInterceptor(i.stream),
@@ -110,7 +116,7 @@ func New(cfg Config) (*Door, error) {
 }
 
 // Serve accepts connections until Stop; it returns nil then.
-func (d *Door) Serve(l net.Listener) error { return d.grpc.Serve(l) }
+func (d *Door) Serve(l net.Listener) error { return d.grpc.Serve(listener{l, &d.patience.conns}) }
 
 // Stop refuses new calls and waits for those being served until the context ends; then it cuts them off. Streams that
 // never end by themselves are to be ended by their owners before or meanwhile.

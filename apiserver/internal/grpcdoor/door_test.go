@@ -56,10 +56,10 @@ func certificate(t *testing.T) tls.Certificate {
 }
 
 // start serves; callers name themselves in metadata.
-func start(t *testing.T) (*Door, *grpc.ClientConn) {
+func start(t *testing.T, options ...func(*Config)) (*Door, *grpc.ClientConn) {
 	t.Helper()
 	cert := certificate(t)
-	d, err := New(Config{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}, Resources: resources{}, Registerer: prometheus.NewRegistry(),
+	cfg := Config{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}, Resources: resources{}, Registerer: prometheus.NewRegistry(),
 		Authenticate: func(ctx context.Context) (*identity.User, error) {
 			md, _ := metadata.FromIncomingContext(ctx)
 			switch u := md.Get("user"); {
@@ -70,7 +70,11 @@ func start(t *testing.T) (*Door, *grpc.ClientConn) {
 			default:
 				return &identity.User{Name: u[0]}, nil
 			}
-		}})
+		}}
+	for _, o := range options {
+		o(&cfg)
+	}
+	d, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,4 +151,61 @@ func TestStopIsBounded(t *testing.T) {
 	if _, err := w.Recv(); err == nil {
 		t.Error("the watch goes on")
 	}
+}
+
+// talker sends lists without an end.
+type talker struct {
+	resources
+	ended chan error
+}
+
+func (l talker) List(_ *resourcev1.ListRequest, s grpc.ServerStreamingServer[resourcev1.ListResponse]) error {
+	chunk := &resourcev1.ListResponse{Objects: []*resourcev1.Object{{Raw: make([]byte, 512<<10)}}}
+	for {
+		if err := s.Send(chunk); err != nil {
+			l.ended <- err
+			return err
+		}
+	}
+}
+
+// A list that nobody reads ends, and with it what it holds.
+func TestClientsThatNeverRead(t *testing.T) {
+	l := talker{ended: make(chan error, 2)}
+	d, conn := start(t, func(c *Config) { c.Resources, c.Patience = l, 50*time.Millisecond })
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "user", "jane")
+	for range cap(l.ended) {
+		if _, err := resourcev1.NewResourceServiceClient(conn).List(ctx, &resourcev1.ListRequest{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range cap(l.ended) {
+		select {
+		case <-l.ended:
+		case <-t.Context().Done():
+			t.Fatal("it goes on")
+		}
+	}
+	if n := d.patience.stalled.Load(); n != 0 {
+		t.Errorf("%d streams are said to wait", n)
+	}
+}
+
+// A client that is slow, but reads, gets everything.
+func TestClientsThatRead(t *testing.T) {
+	l := talker{ended: make(chan error, 1)}
+	_, conn := start(t, func(c *Config) { c.Resources = l })
+	ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(t.Context(), "user", "jane"))
+	defer cancel()
+	list, err := resourcev1.NewResourceServiceClient(conn).List(ctx, &resourcev1.ListRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 64 {
+		if _, err := list.Recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	<-l.ended
 }

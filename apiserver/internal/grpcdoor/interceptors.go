@@ -23,6 +23,8 @@ type interceptors struct {
 	cfg     Config
 	metrics *metrics
 	gate    *gate
+	// patience bounds how long streams wait for their clients.
+	patience *patience
 }
 
 func (i *interceptors) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
@@ -50,6 +52,9 @@ func (i *interceptors) stream(srv any, ss grpc.ServerStream, info *grpc.StreamSe
 		return err
 	}
 	ss = &serverStream{ServerStream: ss, ctx: ctx}
+	if strings.HasPrefix(info.FullMethod, "/keelson.resource.v1.ResourceService/") {
+		ss = &patientStream{ServerStream: ss, patience: i.patience}
+	}
 	if held := i.gate.limiter != nil && (info.FullMethod == resourcev1.ResourceService_List_FullMethodName ||
 		info.FullMethod == resourcev1.ResourceService_Watch_FullMethodName); held {
 		gated := &gatedStream{ServerStream: ss, gate: i.gate}
