@@ -41,6 +41,11 @@ func (Plugin) Validate(_ context.Context, r *admission.Request) error {
 		errs = append(errs, checkStored(crd)...)
 	} else {
 		errs = Check(crd, old)
+		if r.Warn != nil {
+			for _, w := range Warnings(crd, old) {
+				r.Warn(w)
+			}
+		}
 	}
 	if len(errs) == 0 {
 		return nil
