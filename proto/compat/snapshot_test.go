@@ -142,7 +142,7 @@ func (s *snapshot) read(k *ours.Kind, it *pipeline.Item) runtime.Object {
 		s.Fatal(err)
 	}
 	if w, ok := obj.(wire); ok && k.Kind != "CustomResourceDefinition" {
-		err = w.Unmarshal(it.Wire)
+		err = w.Unmarshal(it.Wire())
 	} else {
 		var text []byte
 		if text, err = it.JSON(); err == nil {

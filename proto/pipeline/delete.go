@@ -145,7 +145,7 @@ func (r *request) deleteOnce(ctx context.Context, cur *Item, o *metav1.DeleteOpt
 		it, err := item.New(r.res.kind, raw, cur.Revision, r.namespace, r.name)
 		return it, false, err
 	}
-	if string(stored) == string(cur.Stored()) {
+	if cur.StoredAs(stored) {
 		return nil, false, errUnchanged
 	}
 	it, err = r.write(ctx, cur, raw, stored)

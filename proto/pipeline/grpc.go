@@ -143,25 +143,11 @@ type shape struct {
 	room *[]byte
 }
 
-// object is an item in that form. In the kind's own encoding the stored bytes are shared, not copied.
+// object is an item in that form. In the kind's own encoding bytes are shared where that can be.
 func (sh shape) object(it *item.Item) (*resourcev1.Object, error) {
-	wire := it.Wire
-	if sh.trim.GetManagedFields() {
-		wire = it.Trimmed()
-	}
-	if sh.trim.GetMetadataOnly() {
-		if sh.trim.GetManagedFields() {
-			wire = item.MetadataOnly(wire)
-		} else if sh.room != nil {
-			from := len(*sh.room)
-			*sh.room = it.AppendMetadata(*sh.room)
-			wire = (*sh.room)[from:len(*sh.room):len(*sh.room)]
-		} else {
-			wire = it.AppendMetadata(make([]byte, 0, it.MetadataSize()))
-		}
-	}
-	o := &resourcev1.Object{Raw: wire, Encoding: resourcev1.Encoding_ENCODING_PROTOBUF, Revision: it.Revision}
+	o := &resourcev1.Object{Encoding: resourcev1.Encoding_ENCODING_PROTOBUF, Revision: it.Revision}
 	if sh.encoding != resourcev1.Encoding_ENCODING_JSON && (!it.Kind.IsCustom() || sh.trim.GetMetadataOnly()) {
+		o.Raw = sh.wire(it)
 		return o, nil
 	}
 	var err error
@@ -169,10 +155,34 @@ func (sh shape) object(it *item.Item) (*resourcev1.Object, error) {
 	if sh.trim == nil {
 		o.Raw, err = it.JSON()
 	} else {
-		o.Raw, err = codec.For(it.Kind.Descriptor).AppendJSON(nil, wire, codec.EncodeOptions{APIVersion: it.Kind.APIVersion(), Kind: it.Kind.Kind})
+		o.Raw, err = codec.For(it.Kind.Descriptor).AppendJSON(nil, sh.wire(it), codec.EncodeOptions{APIVersion: it.Kind.APIVersion(), Kind: it.Kind.Kind})
 	}
 	if err != nil {
 		return nil, apierrors.NewInternal(err)
 	}
 	return o, nil
+}
+
+// wire is an item in its kind's own encoding.
+func (sh shape) wire(it *item.Item) []byte {
+	switch metadata := sh.trim.GetMetadataOnly(); {
+	case sh.trim.GetManagedFields() && metadata:
+		return item.MetadataOnly(it.Trimmed())
+	case sh.trim.GetManagedFields():
+		return it.Trimmed()
+	case metadata && sh.room != nil:
+		return sh.append(it.AppendMetadata)
+	case metadata:
+		return it.AppendMetadata(make([]byte, 0, it.MetadataSize()))
+	case sh.room != nil:
+		return sh.append(it.AppendWire)
+	}
+	return it.Wire()
+}
+
+// append has something appended to the room.
+func (sh shape) append(to func([]byte) []byte) []byte {
+	from := len(*sh.room)
+	*sh.room = to(*sh.room)
+	return (*sh.room)[from:len(*sh.room):len(*sh.room)]
 }

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"sync"
+
 	"google.golang.org/grpc"
 
 	"github.com/keelson/keelson/proto/apierrors"
@@ -11,13 +13,22 @@ import (
 // object of the largest size on top still below what gRPC clients accept by default.
 const chunkBytes = 512 << 10
 
+// rooms are what lists make their messages in.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
 // List implements the resource service.
 func (d *door) List(req *resourcev1.ListRequest, stream grpc.ServerStreamingServer[resourcev1.ListResponse]) error {
 	list, err := d.s.List(stream.Context(), req)
 	if err != nil {
 		return apierrors.ToGRPC(err)
 	}
-	sh := shape{encoding: req.GetEncoding(), trim: req.GetTrim(), room: new([]byte)}
+	room := rooms.Get().(*[]byte)
+	defer func() {
+		if *room = (*room)[:0]; cap(*room) <= 2*chunkBytes {
+			rooms.Put(room)
+		}
+	}()
+	sh := shape{encoding: req.GetEncoding(), trim: req.GetTrim(), room: room}
 	chunk := &resourcev1.ListResponse{Revision: list.Revision}
 	// The messages of a chunk are used again for the next: Send has encoded them when it returns.
 	size := 0

@@ -90,7 +90,7 @@ func (h *harness) mustCreate(r *resourcev1.ObjectRef, m proto.Message) *pipeline
 
 func into[T proto.Message](t testing.TB, it *pipeline.Item, m T) T {
 	t.Helper()
-	if err := proto.Unmarshal(it.Wire, m); err != nil {
+	if err := it.Unmarshal(m); err != nil {
 		t.Fatal(err)
 	}
 	return m

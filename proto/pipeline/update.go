@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
 	"errors"
 
@@ -186,7 +185,7 @@ func (r *request) updateOnce(ctx context.Context, cur *Item, c change) (*Item, b
 	if err := r.checkSize(stored); err != nil {
 		return nil, false, err
 	}
-	if !cur.Stale && bytes.Equal(stored, cur.Stored()) {
+	if !cur.Stale && cur.StoredAs(stored) {
 		return nil, false, errUnchanged
 	}
 	if r.dryRun {

@@ -21,7 +21,7 @@ func (s *Server) Weigh(sel *resourcev1.Selection, limit int64) int64 {
 	var seen, bytes int64
 	snap.Walk(sel.GetNamespace(), watchcache.Position{}, func(it *item.Item) bool {
 		seen++
-		bytes += int64(len(it.Wire))
+		bytes += int64(it.Size())
 		return seen < weighed
 	})
 	if seen < weighed {

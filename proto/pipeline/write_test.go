@@ -33,8 +33,8 @@ func TestConfigMapLife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got.Wire) != string(it.Wire) {
-		t.Fatalf("got %q, created %q", got.Wire, it.Wire)
+	if string(got.Wire()) != string(it.Wire()) {
+		t.Fatalf("got %q, created %q", got.Wire(), it.Wire())
 	}
 
 	stale := proto.Clone(cm).(*corev1.ConfigMap)

@@ -112,7 +112,7 @@ func (a *Aggregator) writeConfigMap(ctx context.Context, s *pipeline.Server) err
 		return err
 	}
 	m := &corev1.ConfigMap{}
-	if err := proto.Unmarshal(it.Wire, m); err != nil {
+	if err := it.Unmarshal(m); err != nil {
 		return err
 	}
 	changed := false

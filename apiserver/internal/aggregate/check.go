@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/keelson/keelson/proto/apierrors"
 	apiregistrationv1 "github.com/keelson/keelson/proto/gen/keelson/apiregistration/v1"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
@@ -93,7 +91,7 @@ func (r *remote) service(ctx context.Context) (*corev1.Service, error) {
 		return nil, err
 	}
 	s := &corev1.Service{}
-	return s, proto.Unmarshal(it.Wire, s)
+	return s, it.Unmarshal(s)
 }
 
 // checkEndpoints returns what is wrong with the Service's endpoints; nil where one is ready.
@@ -110,7 +108,7 @@ func (r *remote) checkEndpoints(ctx context.Context, portName string) *apiregist
 	}
 	for _, it := range list.Items {
 		s := &discoveryv1.EndpointSlice{}
-		if proto.Unmarshal(it.Wire, s) == nil && serves(s, portName) {
+		if it.Unmarshal(s) == nil && serves(s, portName) {
 			return nil
 		}
 	}

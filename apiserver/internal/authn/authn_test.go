@@ -182,7 +182,7 @@ func (c *cluster) uid(plural, name string, m proto.Message) string {
 		proto.Message
 		GetMetadata() *metav1.ObjectMeta
 	})
-	if err := proto.Unmarshal(it.Wire, o); err != nil {
+	if err := it.Unmarshal(o); err != nil {
 		c.t.Fatal(err)
 	}
 	return o.GetMetadata().GetUid()
@@ -220,7 +220,7 @@ func (c *cluster) token(u *identity.User, account string, spec *authenticationv1
 		return "", err
 	}
 	r := &authenticationv1.TokenRequest{}
-	if err := proto.Unmarshal(it.Wire, r); err != nil {
+	if err := it.Unmarshal(r); err != nil {
 		c.t.Fatal(err)
 	}
 	return r.GetStatus().GetToken(), nil
@@ -463,7 +463,7 @@ func TestReviews(t *testing.T) {
 		ref := &resourcev1.ObjectRef{Resource: &resourcev1.Resource{Group: reviewGroup, Plural: "tokenreviews"}}
 		it := c.create(admin, ref, &authenticationv1.TokenReview{Spec: &authenticationv1.TokenReviewSpec{Token: token, Audiences: audiences}})
 		r := &authenticationv1.TokenReview{}
-		if err := proto.Unmarshal(it.Wire, r); err != nil {
+		if err := it.Unmarshal(r); err != nil {
 			t.Fatal(err)
 		}
 		return r.GetStatus()
@@ -489,7 +489,7 @@ func TestReviews(t *testing.T) {
 	ref := &resourcev1.ObjectRef{Resource: &resourcev1.Resource{Group: reviewGroup, Plural: "selfsubjectreviews"}}
 	it := c.create(&identity.User{Name: "jane", Groups: []string{identity.GroupAuthenticated}, Extra: map[string][]string{"k": {"v"}}}, ref, &authenticationv1.SelfSubjectReview{})
 	r := &authenticationv1.SelfSubjectReview{}
-	if err := proto.Unmarshal(it.Wire, r); err != nil {
+	if err := it.Unmarshal(r); err != nil {
 		t.Fatal(err)
 	}
 	if u := r.GetStatus().GetUserInfo(); u.GetUsername() != "jane" || u.GetExtra()["k"].GetItems()[0] != "v" {

@@ -299,7 +299,7 @@ func TestReviews(t *testing.T) {
 		})
 		c.must(err)
 		review := &authorizationv1.SelfSubjectAccessReview{}
-		c.must(proto.Unmarshal(it.Wire, review))
+		c.must(it.Unmarshal(review))
 		return review.GetStatus()
 	}
 	if !ask(admin, "delete", "pods").GetAllowed() {
@@ -315,7 +315,7 @@ func TestReviews(t *testing.T) {
 	})
 	c.must(err)
 	review := &authorizationv1.SubjectAccessReview{}
-	c.must(proto.Unmarshal(it.Wire, review))
+	c.must(it.Unmarshal(review))
 	if s := review.GetStatus(); !s.GetAllowed() || !strings.Contains(s.GetReason(), `ClusterRoleBinding "system:kube-scheduler"`) {
 		t.Errorf("got %v", s)
 	}
@@ -331,7 +331,7 @@ func TestReviews(t *testing.T) {
 	})
 	c.must(err)
 	rules := &authorizationv1.SelfSubjectRulesReview{}
-	c.must(proto.Unmarshal(it.Wire, rules))
+	c.must(it.Unmarshal(rules))
 	if s := rules.GetStatus(); s.GetIncomplete() || len(s.GetResourceRules()) == 0 || len(s.GetNonResourceRules()) == 0 {
 		t.Errorf("got %v", s)
 	}

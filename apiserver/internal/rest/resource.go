@@ -420,7 +420,7 @@ func (c *call) delete() error {
 	details := &metav1.StatusDetails{Name: c.info.Name, Group: c.kind.Group, Kind: c.kind.Plural}
 	if res.Item != nil {
 		var partial metav1.PartialObjectMetadata
-		if err := proto.Unmarshal(respond.Metadata(res.Item.Wire), &partial); err != nil {
+		if err := proto.Unmarshal(res.Item.AppendMetadata(nil), &partial); err != nil {
 			return err
 		}
 		details.Uid = partial.GetMetadata().GetUid()

@@ -70,7 +70,7 @@ func (o objects) read(ctx context.Context, plural, namespace, name string, m pro
 	if err != nil {
 		return err
 	}
-	if err := proto.Unmarshal(it.Wire, m); err != nil {
+	if err := it.Unmarshal(m); err != nil {
 		return apierrors.NewInternal(fmt.Errorf("%s %q: %w", plural, name, err))
 	}
 	return nil
@@ -105,7 +105,7 @@ func (o objects) Slices(ctx context.Context, namespace, service string) ([]*disc
 	out := make([]*discoveryv1.EndpointSlice, 0, len(l.Items))
 	for _, it := range l.Items {
 		m := &discoveryv1.EndpointSlice{}
-		if err := proto.Unmarshal(it.Wire, m); err != nil {
+		if err := it.Unmarshal(m); err != nil {
 			return nil, apierrors.NewInternal(fmt.Errorf("endpointslice %q: %w", it.Name, err))
 		}
 		out = append(out, m)

@@ -52,7 +52,7 @@ func (c *Controller) Run(ctx context.Context, s *pipeline.Server) {
 // set takes a request as it is now.
 func (c *Controller) set(it *pipeline.Item) error {
 	r := &certificatesv1.CertificateSigningRequest{}
-	if err := proto.Unmarshal(it.Wire, r); err != nil {
+	if err := it.Unmarshal(r); err != nil {
 		return err
 	}
 	if !waits(r) {

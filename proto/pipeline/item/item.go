@@ -21,8 +21,6 @@ type Label struct{ Key, Value string }
 // slices must not be written to.
 type Item struct {
 	Kind *schema.Kind
-	// Wire is the object in its own encoding, with the resource version set.
-	Wire []byte
 	// Revision is the resource version as a number; 0 for an object that was never stored (a review, a dry run).
 	Revision  int64
 	Namespace string
@@ -31,11 +29,15 @@ type Item struct {
 	Labels []Label
 	// fields are the values of the kind's selectable fields, by index of Kind.SelectableFields.
 	fields []string
-	// Wire is the object itself up to body, then the resource version up to trimmed, then the managed fields.
+	// own are the bytes that the item has for itself: the object up to body, then the resource version up to trimmed, then
+	// the managed fields, without those pieces that it shares with other items.
+	own           []byte
+	cuts          []cut
 	body, trimmed int
 	computed      atomic.Pointer[map[string]string]
-	json          atomic.Pointer[weak.Pointer[[]byte]]
-	views         atomic.Pointer[view]
+	// json and wire are encodings that somebody may still use.
+	json, wire atomic.Pointer[weak.Pointer[[]byte]]
+	views      atomic.Pointer[view]
 	// checked is set once the whole object has been encoded as JSON: the raw JSON in it need not be looked at again.
 	checked atomic.Bool
 	// Stale tells that the store has the object in another form than it would be written in now: a write that changes
@@ -69,8 +71,8 @@ func (i *Item) SetView(o *Item) {
 	}
 }
 
-// Trimmed returns Wire without metadata.managedFields.
-func (i *Item) Trimmed() []byte { return i.Wire[:i.trimmed:i.trimmed] }
+// Trimmed returns the object in its own encoding, with the resource version, without metadata.managedFields.
+func (i *Item) Trimmed() []byte { return i.own[:i.trimmed:i.trimmed] }
 
 // Label returns the value of a label.
 func (i *Item) Label(key string) (string, bool) {
@@ -123,7 +125,8 @@ func (i *Item) JSON() ([]byte, error) {
 			return *p, nil
 		}
 	}
-	b, err := i.AppendJSON(make([]byte, 0, len(i.Wire)+len(i.Wire)/2+128))
+	size := i.Size()
+	b, err := i.AppendJSON(make([]byte, 0, size+size/2+128))
 	if err != nil {
 		return nil, err
 	}
@@ -133,36 +136,41 @@ func (i *Item) JSON() ([]byte, error) {
 }
 
 // AppendJSON appends what JSON returns, without remembering it.
-func (i *Item) AppendJSON(dst []byte) ([]byte, error) {
-	return i.appendJSON(dst, i.Wire)
-}
-
-// AppendTrimmedJSON is AppendJSON without metadata.managedFields.
-func (i *Item) AppendTrimmedJSON(dst []byte) ([]byte, error) {
-	return i.appendJSON(dst, i.Trimmed())
-}
-
-func (i *Item) appendJSON(dst, wire []byte) ([]byte, error) {
+func (i *Item) AppendJSON(dst []byte) (out []byte, err error) {
 	checked := i.checked.Load()
-	out, err := codec.For(i.Kind.Descriptor).AppendJSON(dst, wire, codec.EncodeOptions{APIVersion: i.Kind.APIVersion(), Kind: i.Kind.Kind, Checked: checked})
-	if err == nil && !checked && len(wire) == len(i.Wire) {
+	err = i.read(func(wire []byte) error {
+		out, err = i.appendJSON(dst, wire, checked)
+		return err
+	})
+	if err == nil && !checked {
 		i.checked.Store(true)
 	}
 	return out, err
 }
 
+// AppendTrimmedJSON is AppendJSON without metadata.managedFields.
+func (i *Item) AppendTrimmedJSON(dst []byte) ([]byte, error) {
+	return i.appendJSON(dst, i.Trimmed(), i.checked.Load())
+}
+
+func (i *Item) appendJSON(dst, wire []byte, checked bool) ([]byte, error) {
+	return codec.For(i.Kind.Descriptor).AppendJSON(dst, wire, codec.EncodeOptions{APIVersion: i.Kind.APIVersion(), Kind: i.Kind.Kind, Checked: checked})
+}
+
 // Decode returns the object as a message that the caller owns.
-func (i *Item) Decode() (proto.Message, error) { return i.decode(i.Wire) }
+func (i *Item) Decode() (proto.Message, error) { return i.decode(i.Unmarshal) }
 
 // DecodeTrimmed is Decode without the managed fields, for readers who only look.
-func (i *Item) DecodeTrimmed() (proto.Message, error) { return i.decode(i.Trimmed()) }
+func (i *Item) DecodeTrimmed() (proto.Message, error) {
+	return i.decode(func(m proto.Message) error { return wire.UnmarshalImmutable(i.Trimmed(), m) })
+}
 
-func (i *Item) decode(encoded []byte) (proto.Message, error) {
+func (i *Item) decode(unmarshal func(proto.Message) error) (proto.Message, error) {
 	m, err := Empty(i.Kind)
 	if err != nil {
 		return nil, err
 	}
-	if err := wire.UnmarshalImmutable(encoded, m); err != nil {
+	if err := unmarshal(m); err != nil {
 		return nil, err
 	}
 	return m, nil

@@ -3,6 +3,7 @@ package item
 import (
 	"bytes"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,7 +23,13 @@ func podKind(t testing.TB) *schema.Kind {
 	return k
 }
 
-var managed = []*metav1.ManagedFieldsEntry{{Manager: "m", Operation: "Update", ApiVersion: "v1", FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte("{}")}}}
+// managed has one entry that is large enough to be shared between two that are not.
+var managed = []*metav1.ManagedFieldsEntry{
+	{Manager: "m", Operation: "Update", ApiVersion: "v1", FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte("{}")}},
+	{Manager: "l", Operation: "Update", ApiVersion: "v1", Time: &metav1.Time{Seconds: proto.Int64(1)}, FieldsType: "FieldsV1", Subresource: "status",
+		FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{` + strings.Repeat(`"f:a":{},`, leastShared/9+1) + `"f:b":{}}}`)}},
+	{Manager: "n", Operation: "Apply", ApiVersion: "v1"},
+}
 
 func testPod() *corev1.Pod {
 	return &corev1.Pod{
@@ -73,11 +80,18 @@ func TestItem(t *testing.T) {
 		}
 		later := it.At(50)
 		again := &corev1.Pod{}
-		if err := proto.Unmarshal(later.Wire, again); err != nil || again.Metadata.ResourceVersion != "50" || len(again.Metadata.ManagedFields) != 1 {
+		if err := later.Unmarshal(again); err != nil || again.Metadata.ResourceVersion != "50" || len(again.Metadata.ManagedFields) != len(managed) {
 			t.Errorf("%s: at 50 it is %v, %v", name, again, err)
 		}
-		if name == "behind" && !bytes.Equal(it.Stored(), raw) {
+		if name == "behind" && !it.StoredAs(raw) {
 			t.Error("what is stored differs from what was stored")
+		}
+		for n := range raw {
+			if other := bytes.Clone(raw); it.StoredAs(other[:n]) {
+				t.Fatalf("%s: the first %d bytes are the whole", name, n)
+			} else if other[n]++; it.StoredAs(other) {
+				t.Fatalf("%s: byte %d does not matter", name, n)
+			}
 		}
 	}
 }
@@ -101,17 +115,29 @@ func TestJSONIsSharedWhileInUse(t *testing.T) {
 func FuzzNew(f *testing.F) {
 	k := podKind(f)
 	f.Add(marshal(f, testPod()))
+	pod := testPod()
+	pod.Metadata.ManagedFields = managed
+	f.Add(marshal(f, pod))
+	behind, err := Encode(pod)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(behind)
 	f.Add(protowire.AppendVarint(nil, 1<<60))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		it, err := New(k, raw, 7, "n", "p")
 		if err != nil {
 			return
 		}
+		wire := it.AppendWire(nil)
+		if len(wire) != it.Size() || !bytes.Equal(wire, it.Wire()) {
+			t.Fatalf("%d bytes, its size is %d", len(wire), it.Size())
+		}
 		want, got := &corev1.Pod{}, &corev1.Pod{}
 		if proto.Unmarshal(raw, want) != nil {
 			return
 		}
-		if err := proto.Unmarshal(it.Wire, got); err != nil {
+		if err := proto.Unmarshal(it.Wire(), got); err != nil {
 			t.Fatal(err)
 		}
 		if want.Metadata == nil {

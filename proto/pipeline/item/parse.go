@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -37,31 +36,35 @@ func New(kind *schema.Kind, raw []byte, revision int64, namespace, name string) 
 
 // At returns the item as of another revision: the last state of a deleted object carries the revision of its deletion.
 func (i *Item) At(revision int64) *Item {
-	// The appended fragment wins over the one that is already there.
-	out, err := assemble(i.Kind, i.Wire[:i.body], i.Wire[i.trimmed:], revision, i.Namespace, i.Name)
-	if err != nil {
+	var digits [resourceVersionBytes]byte
+	rv := appendRevision(digits[:0], revision)
+	own := make([]byte, 0, i.body+len(rv)+len(i.own)-i.trimmed)
+	own = append(append(own, i.own[:i.body]...), rv...)
+	out := &Item{Kind: i.Kind, Revision: revision, Namespace: i.Namespace, Name: i.Name, body: i.body, trimmed: len(own)}
+	out.own, out.cuts = append(own, i.own[i.trimmed:]...), slices.Clone(i.cuts)
+	for n := range out.cuts {
+		out.cuts[n].at += out.trimmed - i.trimmed
+	}
+	if err := out.index(); err != nil {
 		return i // cannot be: the bytes have been parsed before
 	}
 	return out
 }
 
-// Stored returns the object's bytes as the store holds them: Wire without the resource version.
-func (i *Item) Stored() []byte {
-	if i.body == i.trimmed {
-		return i.Wire
-	}
-	out := make([]byte, 0, len(i.Wire))
-	return append(append(out, i.Wire[:i.body]...), i.Wire[i.trimmed:]...)
-}
-
 func assemble(kind *schema.Kind, body, managed []byte, revision int64, namespace, name string) (*Item, error) {
-	wire := make([]byte, 0, len(body)+len(managed)+resourceVersionBytes)
-	wire = append(wire, body...)
+	var digits [resourceVersionBytes]byte
+	rv := digits[:0]
 	if revision > 0 {
-		wire = appendRevision(wire, revision)
+		rv = appendRevision(rv, revision)
 	}
-	it := &Item{Kind: kind, Revision: revision, Namespace: namespace, Name: name, body: len(body), trimmed: len(wire)}
-	it.Wire = append(wire, managed...)
+	cuts, rest := share(managed)
+	own := make([]byte, 0, len(body)+len(rv)+rest)
+	own = append(append(own, body...), rv...)
+	it := &Item{Kind: kind, Revision: revision, Namespace: namespace, Name: name, body: len(body), trimmed: len(own)}
+	it.own, it.cuts = appendRest(own, managed, cuts), cuts
+	for n := range cuts {
+		cuts[n].at += it.trimmed
+	}
 	if err := it.index(); err != nil {
 		return nil, fmt.Errorf("%s %s/%s: %w", kind.Plural, namespace, name, err)
 	}
@@ -197,7 +200,7 @@ func (i *Item) index() error {
 	if len(p.zero) > 0 {
 		i.fields = slices.Clone(p.zero)
 	}
-	if err := i.walk(i.Wire[:i.body], p.root, true); err != nil {
+	if err := i.walk(i.own[:i.body], p.root, true); err != nil {
 		return err
 	}
 	slices.SortStableFunc(i.Labels, func(a, b Label) int { return strings.Compare(a.Key, b.Key) })
@@ -282,7 +285,7 @@ func (i *Item) walkLabels(meta []byte) error {
 	return nil
 }
 
-// text makes a string of bytes that never change, without copying: labels and fields point into Wire.
+// text makes a string of bytes that never change, without copying: labels and fields point into the object.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // MetadataOnly returns the parts of an object's bytes that are its metadata: a valid message of the same kind.
@@ -301,10 +304,10 @@ func MetadataOnly(wire []byte) []byte {
 	return out
 }
 
-// metadata calls f with the pieces of the object's bytes that are its metadata, of which the last ones, the resource
-// version and the managed fields, are one.
+// metadata calls f with the pieces of the object's bytes that are its metadata, of which the last ones are the resource
+// version and the managed fields.
 func (i *Item) metadata(f func(piece []byte)) {
-	for b := i.Wire[:i.body]; len(b) > 0; {
+	for b := i.own[:i.body]; len(b) > 0; {
 		num, _, n, err := field(b)
 		if err != nil {
 			return // cannot be: the bytes have been parsed before
@@ -314,7 +317,7 @@ func (i *Item) metadata(f func(piece []byte)) {
 		}
 		b = b[n:]
 	}
-	f(i.Wire[i.body:])
+	i.parts(i.body, f)
 }
 
 // MetadataSize is how many bytes AppendMetadata appends.
@@ -329,8 +332,6 @@ func (i *Item) AppendMetadata(dst []byte) []byte {
 	i.metadata(func(piece []byte) { dst = append(dst, piece...) })
 	return dst
 }
-
-var scratch = sync.Pool{New: func() any { return new([]byte) }}
 
 var partialType = (*metav1.PartialObjectMetadata)(nil).ProtoReflect().Descriptor()
 

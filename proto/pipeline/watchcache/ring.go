@@ -83,7 +83,7 @@ func (ch *change) size() int {
 	if ch.old == nil {
 		return 0
 	}
-	return len(ch.old.Wire)
+	return ch.old.Size()
 }
 
 func (r *ring) at(i int) *change { return r.changes[(r.head+r.gone+i)%len(r.changes)] }

@@ -3,7 +3,10 @@ package watchcache
 import (
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/keelson/keelson/proto/pipeline/item"
+	"github.com/keelson/keelson/proto/schema"
 )
 
 func revisions(r *ring, after int64) (got []int64, ok bool) {
@@ -13,13 +16,18 @@ func revisions(r *ring, after int64) (got []int64, ok bool) {
 
 // However large changes are, those that are left are the latest without a gap, and the ring knows where they begin.
 func TestRingForgetsByNumberAndBySize(t *testing.T) {
+	pods, _ := schema.Builtin().ByKind("", "v1", "Pod")
 	for _, size := range []int{0, 100, 10 << 10, 60 << 10} {
+		old, err := item.New(pods, protowire.AppendBytes(protowire.AppendTag(nil, 100, protowire.BytesType), make([]byte, size)), 1, "n", "p")
+		if err != nil {
+			t.Fatal(err)
+		}
 		r := ring{limit: 2000}
 		r.reset(10)
 		for rev := int64(11); rev <= 6000; rev++ {
 			ch := &change{revision: rev}
 			if rev%3 != 0 && size > 0 { // creations keep nothing alive
-				ch.old = &item.Item{Wire: make([]byte, size)[:size:size]}
+				ch.old = old
 			}
 			r.add(ch)
 			if rev%500 != 0 {

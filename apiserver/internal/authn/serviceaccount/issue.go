@@ -112,7 +112,7 @@ func read(ctx context.Context, r *pipeline.SubRequest, plural, name string, into
 	if err != nil {
 		return err
 	}
-	return proto.UnmarshalOptions{AllowPartial: true}.Unmarshal(it.Wire, into)
+	return it.Unmarshal(into)
 }
 
 // bind puts the object that the token is to die with into the claims.

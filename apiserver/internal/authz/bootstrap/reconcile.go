@@ -57,7 +57,7 @@ func get[T object](ctx context.Context, s Server, plural string, empty T, name s
 }
 
 func unmarshal(it *pipeline.Item, m proto.Message) error {
-	return proto.UnmarshalOptions{AllowPartial: true}.Unmarshal(it.Wire, m)
+	return it.Unmarshal(m)
 }
 
 // ensure creates the wanted object or merges it into the one there. Another API server may be doing the same: a lost

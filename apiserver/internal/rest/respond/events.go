@@ -91,7 +91,7 @@ func (e *Events) Error(s *metav1.Status) error {
 		return err
 	}
 	if e.w.Accept.Format == media.Protobuf {
-		e.frame("ERROR", "v1", "Status", wire)
+		e.frame("ERROR", "v1", "Status", len(wire), func(dst []byte) []byte { return append(dst, wire...) })
 		return e.flush()
 	}
 	e.open("ERROR")
@@ -119,10 +119,10 @@ func (e *Events) object(typ string, it *pipeline.Item) (err error) {
 	partialVersion := "meta.k8s.io/" + e.w.Accept.ViewVersion
 	switch {
 	case protobuf && view == media.Metadata:
-		e.frame(typ, partialVersion, partialKind, Metadata(it.Wire))
+		e.frame(typ, partialVersion, partialKind, it.MetadataSize(), it.AppendMetadata)
 		return nil
 	case protobuf:
-		e.frame(typ, it.Kind.APIVersion(), it.Kind.Kind, it.Wire)
+		e.frame(typ, it.Kind.APIVersion(), it.Kind.Kind, it.Size(), it.AppendWire)
 		return nil
 	}
 	e.open(typ)
@@ -157,7 +157,7 @@ func (e *Events) bookmark(ev *pipeline.Event) error {
 		apiVersion, kind = "meta.k8s.io/"+e.w.Accept.ViewVersion, partialKind
 	}
 	if e.w.Accept.Format == media.Protobuf {
-		e.frame("BOOKMARK", apiVersion, kind, wire)
+		e.frame("BOOKMARK", apiVersion, kind, len(wire), func(dst []byte) []byte { return append(dst, wire...) })
 		return nil
 	}
 	e.open("BOOKMARK")
@@ -177,10 +177,11 @@ func (e *Events) open(typ string) {
 
 func (e *Events) close() { e.buf = append(e.buf, "}\n"...) }
 
-// frame appends a WatchEvent behind its length: type, and the object in an envelope.
-func (e *Events) frame(typ, apiVersion, kind string, raw []byte) {
-	head := envelope.AppendHeader(make([]byte, 0, 96), apiVersion, kind, len(raw))
-	object := len(head) + len(raw)
+// frame appends a WatchEvent behind its length: type, and the object in an envelope. raw appends the object's bytes, of
+// which there are size.
+func (e *Events) frame(typ, apiVersion, kind string, size int, raw func(dst []byte) []byte) {
+	head := envelope.AppendHeader(make([]byte, 0, 96), apiVersion, kind, size)
+	object := len(head) + size
 	// RawExtension{raw = 1} inside of WatchEvent{type = 1, object = 2}.
 	extension := protowire.SizeTag(1) + protowire.SizeBytes(object)
 	event := protowire.SizeTag(1) + protowire.SizeBytes(len(typ)) + protowire.SizeTag(2) + protowire.SizeBytes(extension)
@@ -188,7 +189,7 @@ func (e *Events) frame(typ, apiVersion, kind string, raw []byte) {
 	e.buf = protowire.AppendString(protowire.AppendTag(e.buf, 1, protowire.BytesType), typ)
 	e.buf = protowire.AppendVarint(protowire.AppendTag(e.buf, 2, protowire.BytesType), uint64(extension))
 	e.buf = protowire.AppendVarint(protowire.AppendTag(e.buf, 1, protowire.BytesType), uint64(object))
-	e.buf = append(append(e.buf, head...), raw...)
+	e.buf = raw(append(e.buf, head...))
 }
 
 func (e *Events) send() error {

@@ -110,9 +110,9 @@ func (w *Writer) array(code int, head []byte, items []*pipeline.Item, item func(
 
 // listProtobuf writes the list message around the items' own bytes: its size is known without copying them.
 func (w *Writer) listProtobuf(l *pipeline.List, apiVersion, kind string) error {
-	length, appendTo := func(it *pipeline.Item) int { return len(it.Wire) }, func(dst []byte, it *pipeline.Item) []byte { return append(dst, it.Wire...) }
+	length, appendTo := (*pipeline.Item).Size, (*pipeline.Item).AppendWire
 	if w.Accept.View == media.Metadata {
-		length, appendTo = (*pipeline.Item).MetadataSize, func(dst []byte, it *pipeline.Item) []byte { return it.AppendMetadata(dst) }
+		length, appendTo = (*pipeline.Item).MetadataSize, (*pipeline.Item).AppendMetadata
 	}
 	meta, err := proto.Marshal(listMeta(l))
 	if err != nil {
@@ -128,7 +128,7 @@ func (w *Writer) listProtobuf(l *pipeline.List, apiVersion, kind string) error {
 	buf = protowire.AppendBytes(buf, meta)
 	for _, it := range l.Items {
 		buf = protowire.AppendTag(buf, fieldItems, protowire.BytesType)
-		buf = appendTo(protowire.AppendVarint(buf, uint64(length(it))), it)
+		buf = appendTo(it, protowire.AppendVarint(buf, uint64(length(it))))
 		if len(buf) >= chunk {
 			if _, err := w.Write(buf); err != nil {
 				return nil //nolint:nilerr // the client is gone

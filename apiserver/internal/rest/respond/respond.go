@@ -92,7 +92,7 @@ func (w *Writer) Item(code int, it *pipeline.Item) error {
 		return w.metadata(code, it)
 	}
 	if w.Accept.Format == media.Protobuf {
-		return w.protobuf(code, it.Kind.APIVersion(), it.Kind.Kind, it.Wire)
+		return w.object(code, it.Kind.APIVersion(), it.Kind.Kind, it.Size(), it.AppendWire)
 	}
 	b, err := it.JSON()
 	if err != nil {
@@ -105,7 +105,7 @@ func (w *Writer) Item(code int, it *pipeline.Item) error {
 func (w *Writer) metadata(code int, it *pipeline.Item) error {
 	apiVersion := "meta.k8s.io/" + w.Accept.ViewVersion
 	if w.Accept.Format == media.Protobuf {
-		return w.protobuf(code, apiVersion, partialKind, Metadata(it.Wire))
+		return w.object(code, apiVersion, partialKind, it.MetadataSize(), it.AppendMetadata)
 	}
 	b, err := it.AppendPartialJSON(nil, apiVersion)
 	if err != nil {
@@ -139,6 +139,12 @@ func (w *Writer) protobuf(code int, apiVersion, kind string, raw []byte) error {
 	head := envelope.AppendHeader(make([]byte, 0, 64), apiVersion, kind, len(raw))
 	w.start(code, media.TypeProtobuf, len(head)+len(raw))
 	return w.pieces(head, raw)
+}
+
+// object is protobuf for bytes that raw appends; there are size of them.
+func (w *Writer) object(code int, apiVersion, kind string, size int, raw func(dst []byte) []byte) error {
+	head := envelope.AppendHeader(make([]byte, 0, 96+size), apiVersion, kind, size)
+	return w.bytes(code, media.TypeProtobuf, raw(head))
 }
 
 var newline = []byte("\n")
