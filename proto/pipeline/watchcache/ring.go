@@ -2,7 +2,7 @@ package watchcache
 
 import (
 	"sort"
-	"sync/atomic"
+	"weak"
 
 	"github.com/keelson/keelson/proto/pipeline/item"
 )
@@ -14,20 +14,19 @@ type change struct {
 	// old is the state before; nil where the object is new.
 	old      *item.Item
 	revision int64
-	// last is old with the change's revision: what watchers see that lose sight of the object.
-	last atomic.Pointer[item.Item]
+	// last is old with the change's revision: what watchers see that lose sight of the object, for as long as one of them
+	// has it. The lock of the collection is held where it is used.
+	last weak.Pointer[item.Item]
 }
 
 // gone returns the object's last state at the revision of the change.
 func (ch *change) gone() *item.Item {
-	if it := ch.last.Load(); it != nil {
-		return it
+	it := ch.last.Value()
+	if it == nil {
+		it = ch.old.At(ch.revision)
+		ch.last = weak.Make(it)
 	}
-	it := ch.old.At(ch.revision)
-	if ch.last.CompareAndSwap(nil, it) {
-		return it
-	}
-	return ch.last.Load()
+	return it
 }
 
 // historyBytes bounds what the recent changes of a kind keep alive that is not the current state any more; leastHistory
