@@ -154,6 +154,8 @@ func (w *writer) FlushError() error {
 	if w.err == nil && (!w.begun || w.buf != nil && len(*w.buf) > 0) {
 		w.err = w.flush(false)
 	}
+	// Who flushes may be long in writing again: an idle watch holds no buffer.
+	w.release()
 	return w.err
 }
 
@@ -183,9 +185,13 @@ func (w *writer) finish() {
 	w.st.c.forget(w.st)
 }
 
-// abandon gives the buffer back.
 func (w *writer) abandon() {
 	w.done = true
+	w.release()
+}
+
+// release gives the buffer back, which is empty or not needed any more.
+func (w *writer) release() {
 	if w.buf != nil && cap(*w.buf) <= 2*chunk {
 		*w.buf = (*w.buf)[:0]
 		responseBuffers.Put(w.buf)

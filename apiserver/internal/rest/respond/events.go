@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -28,7 +29,10 @@ const initialEventsEnd = "k8s.io/initial-events-end"
 
 // maxBuffered is how many bytes of events are gathered before they are handed to the connection although more are at
 // hand.
-const maxBuffered = 256 << 10
+const maxBuffered = 64 << 10
+
+// eventBuffers are what events are gathered in; a watch without events has none.
+var eventBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // stuckAfter is how long a watcher may take to read what it was sent.
 const stuckAfter = time.Minute
@@ -42,7 +46,9 @@ type Events struct {
 	titled bool
 	// Each hands every event to the connection by itself.
 	Each bool
+	// buf is gathered in room, which is there from the first event to the next flush.
 	buf  []byte
+	room *[]byte
 	// deadline is that of writing, as it was last set.
 	deadline time.Time
 }
@@ -66,6 +72,7 @@ func (e *Events) Close() {
 
 // Write sends events.
 func (e *Events) Write(events []pipeline.Event) error {
+	e.borrow()
 	for i := range events {
 		ev := &events[i]
 		if ev.Type == resourcev1.EventType_EVENT_TYPE_BOOKMARK {
@@ -90,6 +97,7 @@ func (e *Events) Error(s *metav1.Status) error {
 	if err != nil {
 		return err
 	}
+	e.borrow()
 	if e.w.Accept.Format == media.Protobuf {
 		e.frame("ERROR", "v1", "Status", len(wire), func(dst []byte) []byte { return append(dst, wire...) })
 		return e.flush()
@@ -203,15 +211,29 @@ func (e *Events) send() error {
 		_ = http.NewResponseController(e.w.ResponseWriter).SetWriteDeadline(e.deadline)
 	}
 	_, err := e.w.Write(e.buf)
-	if cap(e.buf) > 2*maxBuffered {
-		e.buf = nil // an exceptional event does not keep its memory for the life of the watch
-	}
 	e.buf = e.buf[:0]
 	return err
 }
 
+// borrow takes a buffer, give gives it back.
+func (e *Events) borrow() {
+	if e.room == nil {
+		e.room = eventBuffers.Get().(*[]byte)
+		e.buf = *e.room
+	}
+}
+
+func (e *Events) give() {
+	if *e.room = e.buf[:0]; cap(e.buf) <= 2*maxBuffered { // an exceptional event does not keep its memory
+		eventBuffers.Put(e.room)
+	}
+	e.room, e.buf = nil, nil
+}
+
 func (e *Events) flush() error {
-	if err := e.send(); err != nil {
+	err := e.send()
+	e.give()
+	if err != nil {
 		return err
 	}
 	return http.NewResponseController(e.w.ResponseWriter).Flush()
