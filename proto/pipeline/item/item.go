@@ -39,7 +39,8 @@ type Item struct {
 	json, wire atomic.Pointer[weak.Pointer[[]byte]]
 	views      atomic.Pointer[view]
 	// checked is set once the whole object has been encoded as JSON: the raw JSON in it need not be looked at again.
-	checked atomic.Bool
+	// checkedMeta says the same of the metadata alone.
+	checked, checkedMeta atomic.Bool
 	// Stale tells that the store has the object in another form than it would be written in now: a write that changes
 	// nothing still has something to do.
 	Stale bool

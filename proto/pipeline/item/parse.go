@@ -335,10 +335,13 @@ func (i *Item) AppendMetadata(dst []byte) []byte {
 
 var partialType = (*metav1.PartialObjectMetadata)(nil).ProtoReflect().Descriptor()
 
-// AppendPartialJSON appends the object's metadata as JSON of a PartialObjectMetadata in an API version.
+// AppendPartialJSON appends the object's metadata as JSON of a PartialObjectMetadata in an API version: that knows no other
+// field of the object.
 func (i *Item) AppendPartialJSON(dst []byte, apiVersion string) ([]byte, error) {
-	b := scratch.Get().(*[]byte)
-	defer scratch.Put(b)
-	*b = i.AppendMetadata((*b)[:0])
-	return codec.For(partialType).AppendJSON(dst, *b, codec.EncodeOptions{APIVersion: apiVersion, Kind: "PartialObjectMetadata", Checked: i.checked.Load()})
+	checked := i.checked.Load() || i.checkedMeta.Load()
+	out, err := codec.For(partialType).AppendJSON(dst, i.Wire, codec.EncodeOptions{APIVersion: apiVersion, Kind: "PartialObjectMetadata", Checked: checked})
+	if err == nil && !checked {
+		i.checkedMeta.Store(true)
+	}
+	return out, err
 }

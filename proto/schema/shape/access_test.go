@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -78,6 +79,62 @@ func TestPointersSeeWhatReflectionSees(t *testing.T) {
 					t.Fatalf("%s: %d", f.Desc.FullName(), f.Int(in))
 				}
 			}
+		}
+	})
+}
+
+func TestReflectionSeesWhatPointersWrite(t *testing.T) {
+	every(t, func(t *testing.T, m *shape.Message, msg proto.Message, _ *rand.Rand) {
+		p := m.New()
+		fields := msg.ProtoReflect().Descriptor().Fields()
+		for i := range fields.Len() {
+			f := shape.Direct(fields.Get(i))
+			v := msg.ProtoReflect().Get(f.Desc)
+			if !msg.ProtoReflect().Has(f.Desc) {
+				continue
+			}
+			switch form := f.Form(); form {
+			case shape.Text:
+				f.SetText(p, v.String())
+			case shape.Varint:
+				n := protowire.EncodeBool(true)
+				if f.Desc.Kind() != protoreflect.BoolKind {
+					n = uint64(v.Int())
+				} else if !v.Bool() {
+					n = 0
+				}
+				f.SetVarint(p, n)
+			case shape.One:
+				f.SetMessage(p, shape.PointerTo(v.Message().Interface()))
+			case shape.Texts, shape.Many:
+				f.Truncate(p)
+				for j := range v.List().Len() {
+					if form == shape.Texts {
+						f.AppendText(p, v.List().Get(j).String())
+					} else {
+						f.AppendMessage(p, shape.PointerTo(v.List().Get(j).Message().Interface()))
+					}
+				}
+			default:
+				m.Interface(p).ProtoReflect().Set(f.Desc, v)
+			}
+			if got := m.Interface(p).ProtoReflect().Get(f.Desc); !got.Equal(v) {
+				t.Fatalf("%s: %v, want %v", f.Desc.FullName(), got, v)
+			}
+		}
+		if !proto.Equal(m.Interface(p), msg) {
+			t.Fatalf("%v, want %v", m.Interface(p), msg)
+		}
+		for i := range fields.Len() {
+			f := shape.Direct(fields.Get(i))
+			if form := f.Form(); form == shape.Texts || form == shape.Many {
+				f.Truncate(p)
+			} else {
+				f.Clear(p)
+			}
+		}
+		if !m.Empty(p) {
+			t.Fatalf("%v is left of %v", m.Interface(p), msg)
 		}
 	})
 }

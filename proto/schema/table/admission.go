@@ -8,8 +8,8 @@ import (
 )
 
 var (
-	_ = register(validatingWebhookCells)
-	_ = register(mutatingWebhookCells)
+	_ = register(validatingWebhookCells, "webhooks.")
+	_ = register(mutatingWebhookCells, "webhooks.")
 	_ = register(validatingPolicyCells)
 	_ = register(mutatingPolicyCells)
 	_ = register(validatingBindingCells)

@@ -11,8 +11,12 @@ import (
 )
 
 var (
-	_ = register(jobCells)
-	_ = register(cronJobCells)
+	_ = register(jobCells, "metadata.deletionTimestamp", "spec.completions", "spec.parallelism", "spec.selector",
+		"spec.template.spec.containers.name", "spec.template.spec.containers.image",
+		"status.succeeded", "status.startTime", "status.completionTime", "status.conditions.type", "status.conditions.status")
+	_ = register(cronJobCells, "spec.schedule", "spec.timeZone", "spec.suspend", "spec.jobTemplate.spec.selector",
+		"spec.jobTemplate.spec.template.spec.containers.name", "spec.jobTemplate.spec.template.spec.containers.image",
+		"status.active.", "status.lastScheduleTime")
 )
 
 // jobStates are the conditions that make a job's one word, in the order in which they matter; a deletion comes after the

@@ -13,17 +13,21 @@ import (
 )
 
 var (
-	_ = register(nodeCells)
-	_ = register(configMapCells)
-	_ = register(secretCells)
-	_ = register(accountCells)
-	_ = register(leaseCells)
-	_ = register(roleCells)
-	_ = register(clusterRoleCells)
-	_ = register(roleBindingCells)
-	_ = register(clusterRoleBindingCells)
-	_ = register(eventCells)
-	_ = register(newEventCells)
+	_ = register(nodeCells, "metadata.labels", "spec.unschedulable", "status.addresses", "status.conditions.type", "status.conditions.status",
+		"status.nodeInfo")
+	_ = register(configMapCells, "data.", "binaryData.")
+	_ = register(secretCells, "type", "data.")
+	_ = register(accountCells, "secrets.")
+	_ = register(leaseCells, "spec.holderIdentity")
+	_ = register(roleCells, "metadata.creationTimestamp")
+	_ = register(clusterRoleCells, "metadata.creationTimestamp")
+	_ = register(roleBindingCells, "roleRef", "subjects")
+	_ = register(clusterRoleBindingCells, "roleRef", "subjects")
+	_ = register(eventCells, "involvedObject.kind", "involvedObject.name", "involvedObject.fieldPath", "reason", "message", "type",
+		"source", "firstTimestamp", "lastTimestamp", "count", "eventTime", "series", "reportingComponent", "reportingInstance")
+	_ = register(newEventCells, "regarding.kind", "regarding.name", "regarding.fieldPath", "reason", "note", "type",
+		"deprecatedSource", "deprecatedFirstTimestamp", "deprecatedLastTimestamp", "deprecatedCount", "eventTime", "series",
+		"reportingController", "reportingInstance")
 )
 
 func nodeCells(n *corev1.Node, now time.Time) []any {

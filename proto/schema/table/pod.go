@@ -9,7 +9,17 @@ import (
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 )
 
-var _ = register(podCells)
+var _ = register(podCells, "metadata.deletionTimestamp", "spec.nodeName", "spec.containers.", "spec.initContainers.name",
+	"spec.initContainers.restartPolicy", "spec.readinessGates", "status.phase", "status.reason", "status.podIP", "status.podIPs",
+	"status.nominatedNodeName", "status.conditions.type", "status.conditions.status", "status.conditions.reason",
+	"status.initContainerStatuses.name", "status.initContainerStatuses.ready", "status.initContainerStatuses.started",
+	"status.initContainerStatuses.restartCount", "status.initContainerStatuses.state.waiting.reason",
+	"status.initContainerStatuses.state.terminated.exitCode", "status.initContainerStatuses.state.terminated.signal",
+	"status.initContainerStatuses.state.terminated.reason", "status.initContainerStatuses.lastState.terminated.finishedAt",
+	"status.containerStatuses.ready", "status.containerStatuses.restartCount",
+	"status.containerStatuses.state.running.", "status.containerStatuses.state.waiting.reason",
+	"status.containerStatuses.state.terminated.exitCode", "status.containerStatuses.state.terminated.signal",
+	"status.containerStatuses.state.terminated.reason", "status.containerStatuses.lastState.terminated.finishedAt")
 
 func podCells(p *corev1.Pod, now time.Time) []any {
 	s := summarise(p)

@@ -12,9 +12,10 @@ import (
 )
 
 var (
-	_ = register(serviceCells)
-	_ = register(endpointsCells)
-	_ = register(sliceCells)
+	_ = register(serviceCells, "spec.type", "spec.clusterIP", "spec.clusterIPs", "spec.ports", "spec.selector", "spec.externalIPs",
+		"spec.externalName", "status.loadBalancer")
+	_ = register(endpointsCells, "subsets.addresses.ip", "subsets.ports.port")
+	_ = register(sliceCells, "addressType", "ports.name", "ports.port", "endpoints.addresses")
 )
 
 // loadBalancerWidth is how much of a load balancer's addresses a line shows.

@@ -10,8 +10,11 @@ import (
 )
 
 var (
-	_ = register(volumeCells)
-	_ = register(claimCells)
+	_ = register(volumeCells, "metadata.annotations", "metadata.deletionTimestamp", "spec.capacity", "spec.accessModes", "spec.claimRef",
+		"spec.persistentVolumeReclaimPolicy", "spec.storageClassName", "spec.volumeAttributesClassName", "spec.volumeMode",
+		"status.phase", "status.reason")
+	_ = register(claimCells, "metadata.annotations", "metadata.deletionTimestamp", "spec.volumeName", "spec.storageClassName",
+		"spec.volumeAttributesClassName", "spec.volumeMode", "status.phase", "status.capacity", "status.accessModes")
 	_ = register(storageClassCells)
 	_ = name(storageClassName)
 	_ = register(attachmentCells)

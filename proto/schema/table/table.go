@@ -91,9 +91,12 @@ func Cells(k *schema.Kind, obj proto.Message, now time.Time) []any {
 // computed are the kinds whose cells are computed. A function returns the cells of all columns but the name.
 var computed = map[protoreflect.FullName]func(proto.Message, time.Time) []any{}
 
-func register[T proto.Message](f func(T, time.Time) []any) struct{} {
+// register adds a function, with the paths that it reads where that is a small part of the object.
+func register[T proto.Message](f func(T, time.Time) []any, paths ...string) struct{} {
 	var zero T
-	computed[zero.ProtoReflect().Descriptor().FullName()] = func(m proto.Message, now time.Time) []any { return f(m.(T), now) }
+	name := zero.ProtoReflect().Descriptor().FullName()
+	computed[name] = func(m proto.Message, now time.Time) []any { return f(m.(T), now) }
+	reads[name] = paths
 	return struct{}{}
 }
 

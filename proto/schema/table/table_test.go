@@ -40,8 +40,18 @@ func TestCells(t *testing.T) {
 			"x|0/1|Signal:9|0|10m|<none>|<none>|<none>|<none>"},
 		{"terminating", "", "pods", `metadata{deletionTimestamp{seconds:8639900}} spec{containers{name:"a"}} status{phase:"Running"
 			containerStatuses{name:"a" ready:true state{running{}}}}`, "x|1/1|Terminating|0|10m|<none>|<none>|<none>|<none>"},
+		{"lost", "", "pods", `metadata{deletionTimestamp{seconds:8639900}} spec{containers{name:"a"}} status{phase:"Running" reason:"NodeLost"}`,
+			"x|0/1|Unknown|0|10m|<none>|<none>|<none>|<none>"},
 		{"gates", "", "pods", `spec{containers{name:"a"} readinessGates{conditionType:"g"} readinessGates{conditionType:"h"}} status{phase:"Running"
 			conditions{type:"g" status:"True"}}`, "x|0/1|Running|0|10m|<none>|<none>|<none>|1/2"},
+		{"scheduling gates", "", "pods", `spec{containers{name:"a"}} status{phase:"Pending" conditions{type:"PodScheduled" status:"False" reason:"SchedulingGated"}}`,
+			"x|0/1|SchedulingGated|0|10m|<none>|<none>|<none>|<none>"},
+		{"half completed", "", "pods", `spec{containers{name:"a"} containers{name:"b"}} status{phase:"Running"
+			containerStatuses{name:"a" state{terminated{reason:"Completed"}}} containerStatuses{name:"b" ready:true state{running{}}}}`,
+			"x|1/2|NotReady|0|10m|<none>|<none>|<none>|<none>"},
+		{"half completed and ready", "", "pods", `spec{containers{name:"a"} containers{name:"b"}} status{phase:"Running" conditions{type:"Ready" status:"True"}
+			containerStatuses{name:"a" state{terminated{reason:"Completed"}}} containerStatuses{name:"b" ready:true state{running{}}}}`,
+			"x|1/2|Running|0|10m|<none>|<none>|<none>|<none>"},
 		{"evicted", "", "pods", `spec{containers{name:"a"}} status{phase:"Failed" reason:"Evicted"}`, "x|0/1|Evicted|0|10m|<none>|<none>|<none>|<none>"},
 		{"deployment", "apps", "deployments", `spec{replicas:3 selector{matchLabels{key:"app" value:"w"}} template{spec{containers{name:"a" image:"i"}
 			containers{name:"b" image:"j"}}}} status{readyReplicas:1 updatedReplicas:2 availableReplicas:1}`, "x|1/3|2|1|10m|a,b|i,j|app=w"},
@@ -90,6 +100,9 @@ func TestCells(t *testing.T) {
 				if err := prototext.Unmarshal([]byte(in), obj); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if Reads(k) != nil {
+				samePart(t, k, obj)
 			}
 			cells := Cells(k, obj, now)
 			if got, want := len(cells), len(Columns(k)); got != want {

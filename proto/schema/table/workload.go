@@ -10,13 +10,23 @@ import (
 )
 
 var (
-	_ = register(deploymentCells)
-	_ = register(replicaSetCells)
-	_ = register(daemonSetCells)
-	_ = register(statefulSetCells)
-	_ = register(revisionCells)
-	_ = register(controllerCells)
-	_ = register(templateCells)
+	_ = register(deploymentCells, "spec.replicas", "spec.selector",
+		"spec.template.spec.containers.name", "spec.template.spec.containers.image",
+		"status.readyReplicas", "status.updatedReplicas", "status.availableReplicas")
+	_ = register(replicaSetCells, "spec.replicas", "spec.selector",
+		"spec.template.spec.containers.name", "spec.template.spec.containers.image",
+		"status.replicas", "status.readyReplicas")
+	_ = register(daemonSetCells, "spec.selector", "spec.template.spec.nodeSelector",
+		"spec.template.spec.containers.name", "spec.template.spec.containers.image",
+		"status.desiredNumberScheduled", "status.currentNumberScheduled", "status.numberReady", "status.updatedNumberScheduled",
+		"status.numberAvailable")
+	_ = register(statefulSetCells, "spec.replicas", "spec.template.spec.containers.name", "spec.template.spec.containers.image",
+		"status.readyReplicas")
+	_ = register(revisionCells, "metadata.ownerReferences", "revision")
+	_ = register(controllerCells, "spec.replicas", "spec.selector",
+		"spec.template.spec.containers.name", "spec.template.spec.containers.image",
+		"status.replicas", "status.readyReplicas")
+	_ = register(templateCells, "template.metadata.labels", "template.spec.containers.name", "template.spec.containers.image")
 )
 
 // images returns the names and images of a template's containers.

@@ -75,11 +75,13 @@ func (w *Writer) tableHead(dst []byte, kind *schema.Kind, items []*pipeline.Item
 }
 
 func appendRow(dst []byte, it *pipeline.Item, include Include, apiVersion string, now time.Time) ([]byte, error) {
-	b, err := cellsOf(it, now)
+	cells, err := cellsOf(it, now)
 	if err != nil {
 		return dst, err
 	}
-	dst = append(append(dst, `{"cells":`...), b...)
+	if dst, err = appendCells(append(dst, `{"cells":`...), cells); err != nil {
+		return dst, err
+	}
 	dst = append(dst, `,"object":`...)
 	switch include {
 	case IncludeObject:
