@@ -217,6 +217,7 @@ func (t *Type) emptyJSON() []byte {
 		}
 		if literal != nil {
 			t.emits = append(t.emits, emission{index: f.index, literal: literal})
+			t.emitted.add(f.index)
 			all = append(all, literal...)
 		}
 	}

@@ -144,9 +144,11 @@ func (e *encoder) fields(dst []byte, t *Type, w, tail []byte, depth int) ([]byte
 	if err != nil {
 		return out, err
 	}
-	for i := range t.emits {
-		if m := &t.emits[i]; !seen.has(m.index) {
-			out = append(out, m.literal...)
+	if !seen.all(&t.emitted) {
+		for i := range t.emits {
+			if m := &t.emits[i]; !seen.has(m.index) {
+				out = append(out, m.literal...)
+			}
 		}
 	}
 	return out, nil
@@ -157,14 +159,15 @@ func (e *encoder) fields(dst []byte, t *Type, w, tail []byte, depth int) ([]byte
 func (e *encoder) walk(dst []byte, t *Type, w []byte, seen *fieldSet, depth int) ([]byte, error) {
 	var err error
 	for i := 0; i < len(w); {
-		num, typ, next := nextTag(w, i)
-		if next < 0 {
-			return dst, errMalformed
+		tag, next := uint64(w[i]), i+1
+		if tag >= 0x80 {
+			if tag, next = uvarint(w, i); next < 0 {
+				return dst, errMalformed
+			}
 		}
-		i = next
-		f := t.lookup(num)
-		if f == nil || f.tagValue&7 != uint64(typ) && !f.otherPacking(typ) {
-			if i = skipValue(w, i, num, typ); i < 0 {
+		f := t.lookup(tag >> 3)
+		if f == nil || f.tagValue != tag && !f.otherPacking(protowire.Type(tag&7)) {
+			if i = skipField(w, i); i < 0 {
 				return dst, errMalformed
 			}
 			continue
@@ -172,7 +175,7 @@ func (e *encoder) walk(dst []byte, t *Type, w []byte, seen *fieldSet, depth int)
 		if seen.has(f.index) {
 			if depth == 0 && f.op == opMessage && !f.repeated {
 				// The root looked ahead: this piece is written already.
-				if i = skipValue(w, i, num, typ); i < 0 {
+				if i = skipField(w, i); i < 0 {
 					return dst, errMalformed
 				}
 				continue
@@ -180,59 +183,22 @@ func (e *encoder) walk(dst []byte, t *Type, w []byte, seen *fieldSet, depth int)
 			return dst, errRepeated
 		}
 		seen.add(f.index)
-		if f.repeated {
+		switch i = next; {
+		case f.repeated:
+			typ := protowire.Type(tag & 7)
 			if e.omit && t.meta && f.name == "managedFields" {
-				i = skipRun(w, i, num, typ)
+				i = skipRun(w, i, tag>>3, typ)
 			} else {
 				dst, i, err = e.list(dst, f, w, i, typ, depth)
 			}
-		} else {
-			switch f.op {
-			case opMessage:
-				from, to := chunk(w, i)
-				if to < 0 {
-					return dst, errMalformed
-				}
-				var tail []byte
-				if depth == 0 {
-					if tail, err = e.laterPieces(w, to, num); err != nil {
-						return dst, err
-					}
-				}
-				i = to
-				if to == from && tail == nil && f.omitsEmpty() {
-					break
-				}
-				dst, err = e.message(append(dst, f.key...), f.sub, w[from:to], tail, depth)
-			case opString:
-				from, to := chunk(w, i)
-				if to < 0 {
-					return dst, errMalformed
-				}
-				i = to
-				if from == to && f.skipsZero() {
-					break
-				}
+		case f.op == opString: // as most are
+			from, to := chunk(w, i)
+			if to > from || to == from && !f.skipsZero() {
 				dst = appendString(append(dst, f.key...), w[from:to])
-			case opInline:
-				from, to := chunk(w, i)
-				if to < 0 {
-					return dst, errMalformed
-				}
-				i = to
-				dst, err = e.fields(dst, f.sub, w[from:to], nil, depth+1)
-			case opMap:
-				dst, i, err = e.mapping(dst, f, w, i, depth)
-			case opRest:
-				from, to := chunk(w, i)
-				if to < 0 {
-					return dst, errMalformed
-				}
-				i = to
-				dst, err = appendRest(dst, w[from:to])
-			default:
-				dst, i, err = appendScalarField(dst, f, w, i)
 			}
+			i = to
+		default:
+			dst, i, err = e.single(dst, f, w, i, depth)
 		}
 		if err != nil {
 			return dst, err
@@ -242,6 +208,45 @@ func (e *encoder) walk(dst []byte, t *Type, w []byte, seen *fieldSet, depth int)
 		}
 	}
 	return dst, nil
+}
+
+// single appends a field that is neither list nor string, with its key; its value is at w[i:].
+func (e *encoder) single(dst []byte, f *field, w []byte, i, depth int) ([]byte, int, error) {
+	switch f.op {
+	case opBool, opInt32, opInt64:
+		v, next := uvarint(w, i)
+		if next < 0 || v == 0 && f.skipsZero() {
+			return dst, next, nil
+		}
+		return appendInteger(append(dst, f.key...), f.op, v), next, nil
+	case opUint32, opUint64, opFloat, opDouble, opBytes:
+		return appendScalarField(dst, f, w, i)
+	case opMap:
+		return e.mapping(dst, f, w, i, depth)
+	}
+	from, to := chunk(w, i)
+	if to < 0 {
+		return dst, -1, nil
+	}
+	value := w[from:to]
+	var err error
+	switch f.op {
+	case opMessage:
+		var tail []byte
+		if depth == 0 {
+			if tail, err = e.laterPieces(w, to, uint64(f.num)); err != nil {
+				return dst, -1, err
+			}
+		}
+		if len(value) > 0 || tail != nil || !f.omitsEmpty() {
+			dst, err = e.message(append(dst, f.key...), f.sub, value, tail, depth)
+		}
+	case opInline:
+		dst, err = e.fields(dst, f.sub, value, nil, depth+1)
+	case opRest:
+		dst, err = appendRest(dst, value)
+	}
+	return dst, to, err
 }
 
 // skipsZero reports whether a zero value is left out.
@@ -309,6 +314,15 @@ func (e *encoder) laterPieces(w []byte, i int, num uint64) ([]byte, error) {
 		}
 	}
 	return tail, nil
+}
+
+// skipField returns the index after the field whose tag is at w[i:], or -1.
+func skipField(w []byte, i int) int {
+	num, typ, next := nextTag(w, i)
+	if next < 0 {
+		return -1
+	}
+	return skipValue(w, next, num, typ)
 }
 
 // skipRun returns the index after the consecutive occurrences of a field, the first of which has its value at w[i:].

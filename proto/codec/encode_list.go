@@ -39,6 +39,10 @@ func (e *encoder) list(dst []byte, f *field, w []byte, i int, typ protowire.Type
 		if i == len(w) {
 			break
 		}
+		if len(f.tag) == 1 && w[i] == f.tag[0] {
+			i, typ = i+1, protowire.Type(f.tagValue&7)
+			continue
+		}
 		num, t, next := nextTag(w, i)
 		if next < 0 {
 			return dst, -1, nil
@@ -155,6 +159,11 @@ func (e *encoder) mapValue(dst []byte, v *field, entry mapEntry, depth int) ([]b
 
 // entry takes a map entry apart. Strings and messages are given without, other values with their length.
 func (f *field) entry(w []byte) (mapEntry, error) {
+	if f.val.op == opString || f.val.op == opMessage {
+		if entry, ok := plainEntry(w); ok {
+			return entry, nil
+		}
+	}
 	var entry mapEntry
 	for i := 0; i < len(w); {
 		num, typ, next := nextTag(w, i)
@@ -188,4 +197,17 @@ func (f *field) entry(w []byte) (mapEntry, error) {
 		i = end
 	}
 	return entry, nil
+}
+
+// plainEntry takes an entry apart that is as all encoders write it: a key and a value, each with a short length.
+func plainEntry(w []byte) (mapEntry, bool) {
+	const keyTag, valueTag = 1<<3 | byte(protowire.BytesType), 2<<3 | byte(protowire.BytesType)
+	if len(w) < 4 || w[0] != keyTag || w[1] >= 0x80 || int(w[1])+4 > len(w) {
+		return mapEntry{}, false
+	}
+	key, w := w[2:2+w[1]], w[2+w[1]:]
+	if w[0] != valueTag || w[1] >= 0x80 || int(w[1])+2 != len(w) {
+		return mapEntry{}, false
+	}
+	return mapEntry{key: key, value: w[2:len(w):len(w)]}, true
 }

@@ -60,19 +60,22 @@ func appendScalar(dst []byte, f *field, w []byte, i int) ([]byte, int, error) {
 		return dst, next, err
 	}
 	v, next := uvarint(w, i)
-	switch f.op {
+	return appendInteger(dst, f.op, v), next, nil
+}
+
+// appendInteger appends a varint.
+func appendInteger(dst []byte, o op, v uint64) []byte {
+	switch o {
 	case opBool:
-		dst = strconv.AppendBool(dst, v != 0)
+		return strconv.AppendBool(dst, v != 0)
 	case opInt32:
-		dst = strconv.AppendInt(dst, int64(int32(v)), 10)
+		return strconv.AppendInt(dst, int64(int32(v)), 10)
 	case opInt64:
-		dst = strconv.AppendInt(dst, int64(v), 10)
+		return strconv.AppendInt(dst, int64(v), 10)
 	case opUint32:
-		dst = strconv.AppendUint(dst, uint64(uint32(v)), 10)
-	default:
-		dst = strconv.AppendUint(dst, v, 10)
+		return strconv.AppendUint(dst, uint64(uint32(v)), 10)
 	}
-	return dst, next, nil
+	return strconv.AppendUint(dst, v, 10)
 }
 
 // appendFloat appends a number in encoding/json's form.

@@ -86,3 +86,22 @@ func TestPlainRun(t *testing.T) {
 		}
 	}
 }
+
+// Strings of all lengths are the same whether they are copied by words or piece by piece, and wherever they are put.
+func TestAppendString(t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	for range 200000 {
+		s := make([]byte, rng.Intn(40))
+		for i := range s {
+			s[i] = byte('a' + rng.Intn(26))
+		}
+		if len(s) > 0 && rng.Intn(2) == 0 {
+			s[rng.Intn(len(s))] = byte(rng.Intn(256))
+		}
+		dst := make([]byte, 3, 3+rng.Intn(60))
+		want := append(appendEscaped(append(dst[:3:3], '"'), s), '"')
+		if got := appendString(dst, s); string(got) != string(want) {
+			t.Fatalf("%q: %q, want %q", s, got, want)
+		}
+	}
+}

@@ -79,3 +79,6 @@ type fieldSet [maxFields / 64]uint64
 
 func (s *fieldSet) has(i int) bool { return s[uint(i)>>6&1]&(1<<(uint(i)&63)) != 0 }
 func (s *fieldSet) add(i int)      { s[uint(i)>>6&1] |= 1 << (uint(i) & 63) }
+
+// all reports whether the set has all of another.
+func (s *fieldSet) all(o *fieldSet) bool { return o[0]&^s[0]|o[1]&^s[1] == 0 }

@@ -3,6 +3,7 @@ package codec
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -42,14 +43,53 @@ func plainRun(s []byte) (n int, wide bool) {
 	return n, wide
 }
 
+// copyPlain copies s to the beginning of out, which must have room, and tells whether s is ASCII that stands for itself in
+// a JSON string. Where it is not, it may have copied a part.
+func copyPlain(out, s []byte) bool {
+	n := len(s)
+	if n < 8 {
+		return copyShort(out, s)
+	}
+	for i := 0; i+8 <= n; i += 8 {
+		w := binary.LittleEndian.Uint64(s[i:])
+		if special(w)|w&msb != 0 {
+			return false
+		}
+		binary.LittleEndian.PutUint64(out[i:], w)
+	}
+	w := binary.LittleEndian.Uint64(s[n-8:]) // the rest, with some of what was before
+	binary.LittleEndian.PutUint64(out[n-8:], w)
+	return special(w)|w&msb == 0
+}
+
+// copyShort is copyPlain for less than eight bytes, all of which it puts into one word.
+func copyShort(out, s []byte) bool {
+	n := len(s)
+	var w uint64
+	switch {
+	case n >= 4:
+		low, high := binary.LittleEndian.Uint32(s), binary.LittleEndian.Uint32(s[n-4:])
+		binary.LittleEndian.PutUint32(out, low)
+		binary.LittleEndian.PutUint32(out[n-4:], high)
+		w = uint64(low) | uint64(high)<<32
+	case n > 0:
+		first, middle, last := s[0], s[n>>1], s[n-1]
+		out[0], out[n>>1], out[n-1] = first, middle, last
+		w = uint64(first) | uint64(middle)<<8 | uint64(last)<<16 | 0x2020202020<<24
+	default:
+		return true
+	}
+	return special(w)|w&msb == 0
+}
+
 // appendString appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD. Characters that only matter inside
 // HTML (<, >, &) are left as they are: the string means the same.
 func appendString(dst, s []byte) []byte {
-	dst = append(dst, '"')
-	n, wide := plainRun(s)
-	if n == len(s) && (!wide || utf8.Valid(s)) {
-		dst = append(dst, s...)
-		return append(dst, '"')
+	at := len(dst) + 1
+	dst = append(slices.Grow(dst, len(s)+2), '"')
+	if out := dst[at : at+len(s)+1]; copyPlain(out, s) {
+		out[len(s)] = '"'
+		return dst[:at+len(s)+1]
 	}
 	return append(appendEscaped(dst, s), '"')
 }

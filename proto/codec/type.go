@@ -27,6 +27,8 @@ type Type struct {
 	empty  []byte           // JSON of the message without any field
 	meta   bool             // an ObjectMeta
 	rest   *field           // takes the members that no other field has; nil in general
+
+	emitted fieldSet // the fields of emits
 }
 
 // emission is what JSON holds for a field that is not set.

@@ -29,6 +29,17 @@ func uvarint(w []byte, i int) (uint64, int) {
 
 // chunk reads a length-delimited value at w[i:] and returns its bounds; end is -1 where it is malformed.
 func chunk(w []byte, i int) (start, end int) {
+	if i < len(w) && w[i] < 0x80 {
+		if start, end = i+1, i+1+int(w[i]); end <= len(w) {
+			return start, end
+		}
+		return 0, -1
+	}
+	return longChunk(w, i)
+}
+
+// longChunk is chunk for values of any length.
+func longChunk(w []byte, i int) (start, end int) {
 	n, i := uvarint(w, i)
 	if i < 0 || n > uint64(len(w)-i) {
 		return 0, -1
