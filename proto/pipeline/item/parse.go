@@ -339,9 +339,12 @@ var partialType = (*metav1.PartialObjectMetadata)(nil).ProtoReflect().Descriptor
 // field of the object.
 func (i *Item) AppendPartialJSON(dst []byte, apiVersion string) ([]byte, error) {
 	checked := i.checked.Load() || i.checkedMeta.Load()
-	out, err := codec.For(partialType).AppendJSON(dst, i.Wire, codec.EncodeOptions{APIVersion: apiVersion, Kind: "PartialObjectMetadata", Checked: checked})
+	err := i.read(func(encoded []byte) (err error) {
+		dst, err = codec.For(partialType).AppendJSON(dst, encoded, codec.EncodeOptions{APIVersion: apiVersion, Kind: "PartialObjectMetadata", Checked: checked})
+		return err
+	})
 	if err == nil && !checked {
 		i.checkedMeta.Store(true)
 	}
-	return out, err
+	return dst, err
 }

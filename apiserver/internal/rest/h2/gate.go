@@ -27,7 +27,7 @@ type gate struct {
 	held *[]byte
 }
 
-var heldBuffers = sync.Pool{New: func() any { b := make([]byte, 0, chunk+4<<10); return &b }}
+var heldBuffers = sync.Pool{New: func() any { b := make([]byte, 0, Chunk+4<<10); return &b }}
 
 // Write implements net.Conn.
 func (g *gate) Write(p []byte) (int, error) {

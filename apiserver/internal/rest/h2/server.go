@@ -23,9 +23,10 @@ const (
 	recvConn   = 1 << 20
 	// maxFrame is the longest payload of frames in both directions. With its header, a frame fills a TLS record.
 	maxFrame = 16<<10 - frameHeader
-	// chunk is how much of a response is gathered before it is sent: so many full frames, and records.
+	// Chunk is how much of a response is gathered before it is sent: so many full frames, and records. Who writes such
+	// portions spares the gathering.
 	records = 4
-	chunk   = records * maxFrame
+	Chunk   = records * maxFrame
 	// maxPending is how many bytes may wait for the network before those who add to them wait too.
 	maxPending = 256 << 10
 	// stuckAfter is how long the network may take to accept what is written; then the connection is cut.

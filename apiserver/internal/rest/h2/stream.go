@@ -132,7 +132,7 @@ func (st *stream) send(w *writer, data []byte, end bool) error {
 		if _, err := st.failed(); err != nil {
 			return err
 		}
-		n := min(len(data), chunk)
+		n := min(len(data), Chunk)
 		if n > 0 {
 			var err error
 			if n, err = st.reserve(n); err != nil {

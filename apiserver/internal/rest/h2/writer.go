@@ -91,7 +91,7 @@ func (w *writer) Write(p []byte) (int, error) {
 		return 0, http.ErrContentLength
 	}
 	for rest := p; len(rest) > 0 && w.err == nil; {
-		if whole := len(rest) / chunk * chunk; whole > 0 && (w.buf == nil || len(*w.buf) == 0) {
+		if whole := len(rest) / Chunk * Chunk; whole > 0 && (w.buf == nil || len(*w.buf) == 0) {
 			w.sniff(rest)
 			w.err = w.st.send(w, rest[:whole], false)
 			rest = rest[whole:]
@@ -100,9 +100,9 @@ func (w *writer) Write(p []byte) (int, error) {
 		if w.buf == nil {
 			w.buf = responseBuffers.Get().(*[]byte)
 		}
-		n := min(chunk-len(*w.buf), len(rest))
+		n := min(Chunk-len(*w.buf), len(rest))
 		*w.buf = append(*w.buf, rest[:n]...)
-		if rest = rest[n:]; len(*w.buf) == chunk {
+		if rest = rest[n:]; len(*w.buf) == Chunk {
 			w.err = w.flush(false)
 		}
 	}
@@ -192,7 +192,7 @@ func (w *writer) abandon() {
 
 // release gives the buffer back, which is empty or not needed any more.
 func (w *writer) release() {
-	if w.buf != nil && cap(*w.buf) <= 2*chunk {
+	if w.buf != nil && cap(*w.buf) <= 2*Chunk {
 		*w.buf = (*w.buf)[:0]
 		responseBuffers.Put(w.buf)
 	}

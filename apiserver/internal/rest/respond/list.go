@@ -3,10 +3,12 @@ package respond
 import (
 	"net/http"
 	"strconv"
+	"sync"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/keelson/keelson/apiserver/internal/rest/envelope"
+	"github.com/keelson/keelson/apiserver/internal/rest/h2"
 	"github.com/keelson/keelson/apiserver/internal/rest/media"
 	"github.com/keelson/keelson/proto/codec"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
@@ -62,8 +64,19 @@ func listHead(l *pipeline.List, apiVersion, kind string) ([]byte, error) {
 	return append(head, `,"items":[`...), nil
 }
 
-// chunk is about how much of a list is gathered before it is handed to the connection.
-const chunk = 64 << 10
+// chunk is how much of a list is gathered before it is handed to the connection, which would gather any other portion once
+// more.
+const chunk = h2.Chunk
+
+// buffers are those in which lists are gathered. What an exceptional object has made of one is not kept.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, chunk+chunk/4); return &b }}
+
+// portions hands what fills chunks to the connection and returns the rest, at the beginning of the buffer.
+func (w *Writer) portions(buf []byte) ([]byte, error) {
+	n := len(buf) / chunk * chunk
+	_, err := w.Write(buf[:n])
+	return buf[:copy(buf, buf[n:])], err
+}
 
 // array writes head, the items with commas between, and "]}". Plain JSON is streamed; the first chunk is complete
 // before the header is sent, so that what fails at once still fails with a Status.
@@ -72,11 +85,15 @@ func (w *Writer) array(code int, head []byte, items []*pipeline.Item, item func(
 	if whole && len(items) > wholeUpTo {
 		return w.gradual(code, head, items, item)
 	}
-	size := 4 << 10
+	var buf []byte
 	if len(items) > 4 {
-		size = chunk + chunk/4
+		b := buffers.Get().(*[]byte)
+		defer buffers.Put(b)
+		buf = (*b)[:0]
+	} else {
+		buf = make([]byte, 0, 4<<10)
 	}
-	buf := append(make([]byte, 0, size), head...)
+	buf = append(buf, head...)
 	started := false
 	var err error
 	for i, it := range items {
@@ -95,10 +112,9 @@ func (w *Writer) array(code int, head []byte, items []*pipeline.Item, item func(
 				w.start(code, media.TypeJSON, -1)
 				started = true
 			}
-			if _, err := w.Write(buf); err != nil {
+			if buf, err = w.portions(buf); err != nil {
 				return nil //nolint:nilerr // the client is gone
 			}
-			buf = buf[:0]
 		}
 	}
 	buf = append(buf, ']', '}')
@@ -122,7 +138,9 @@ func (w *Writer) listProtobuf(l *pipeline.List, apiVersion, kind string) error {
 	for _, it := range l.Items {
 		size += protowire.SizeTag(fieldItems) + protowire.SizeBytes(length(it))
 	}
-	buf := envelope.AppendHeader(make([]byte, 0, chunk+chunk/4), apiVersion, kind, size)
+	b := buffers.Get().(*[]byte)
+	defer buffers.Put(b)
+	buf := envelope.AppendHeader((*b)[:0], apiVersion, kind, size)
 	w.start(http.StatusOK, media.TypeProtobuf, len(buf)+size)
 	buf = protowire.AppendTag(buf, fieldMetadata, protowire.BytesType)
 	buf = protowire.AppendBytes(buf, meta)
@@ -130,10 +148,9 @@ func (w *Writer) listProtobuf(l *pipeline.List, apiVersion, kind string) error {
 		buf = protowire.AppendTag(buf, fieldItems, protowire.BytesType)
 		buf = appendTo(it, protowire.AppendVarint(buf, uint64(length(it))))
 		if len(buf) >= chunk {
-			if _, err := w.Write(buf); err != nil {
+			if buf, err = w.portions(buf); err != nil {
 				return nil //nolint:nilerr // the client is gone
 			}
-			buf = buf[:0]
 		}
 	}
 	return w.pieces(buf)
