@@ -11,14 +11,19 @@ import (
 )
 
 // Validate returns everything that is wrong with an object, which must have its defaults. old is the stored object on
-// update and nil on create.
-func (k *Kind) Validate(obj, old proto.Message) ErrorList {
+// update and nil on create. A field of the root that is as it was stored is not checked again.
+func (k *Kind) Validate(obj, old proto.Message) ErrorList { return k.validate(obj, old, false) }
+
+// ValidateWhole is Validate for an old object that was made for the comparison: what both have is checked too.
+func (k *Kind) ValidateWhole(obj, old proto.Message) ErrorList { return k.validate(obj, old, true) }
+
+func (k *Kind) validate(obj, old proto.Message, whole bool) ErrorList {
 	errs := k.validateMeta(obj, old)
 	if k.Custom != nil {
 		return dedupe(append(errs, k.validateCustom(obj, old, false)...))
 	}
 	if k.plan != nil {
-		w := walker{skip: k.metaField, status: k.statusField, places: make([]place, 0, 24)}
+		w := walker{skip: k.metaField, status: k.statusField, places: make([]place, 0, 24), whole: whole}
 		w.message(k.plan, shape.PointerTo(obj), shape.PointerTo(old))
 		errs = append(errs, w.errs...)
 	}

@@ -9,6 +9,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/keelson/keelson/proto/codec"
+	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
+	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/schema"
 )
 
@@ -217,5 +220,40 @@ func TestValidateUpdate(t *testing.T) {
 			k.Default(obj)
 			check(t, c.want, k.Validate(obj, old))
 		})
+	}
+}
+
+// An update of something else is not refused for what is stored and would not be taken today.
+func TestWhatAnUpdateLeavesAloneIsNotCheckedAgain(t *testing.T) {
+	k, ok := schema.Builtin().ByResource("apps", "v1", "deployments")
+	if !ok {
+		t.Fatal("no deployments")
+	}
+	stored := func() *appsv1.Deployment {
+		return &appsv1.Deployment{
+			Metadata: &metav1.ObjectMeta{Name: "web", Namespace: "shop"},
+			Spec: &appsv1.DeploymentSpec{
+				Replicas: proto.Int32(-1), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}},
+				Template: &corev1.PodTemplateSpec{
+					Metadata: &metav1.ObjectMeta{Labels: map[string]string{"app": "web"}},
+					Spec:     &corev1.PodSpec{Containers: []*corev1.Container{{Name: "web", Image: "web"}}},
+				},
+			},
+		}
+	}
+	old := stored()
+	k.Default(old)
+	if errs := k.Validate(old, nil); len(errs) == 0 {
+		t.Fatal("-1 replicas are taken")
+	}
+	labelled := proto.CloneOf(old)
+	labelled.Metadata.Labels = map[string]string{"new": "yes"}
+	if errs := k.Validate(labelled, old); len(errs) > 0 {
+		t.Errorf("a label is refused: %v", errs)
+	}
+	scaled := proto.CloneOf(old)
+	scaled.Spec.Replicas = proto.Int32(-2)
+	if errs := k.Validate(scaled, old); len(errs) == 0 {
+		t.Error("-2 replicas are taken")
 	}
 }

@@ -19,6 +19,8 @@ import (
 type walker struct {
 	errs         ErrorList
 	skip, status protoreflect.FieldDescriptor // fields of the root that have rules of their own
+	// whole asks for what has not changed too.
+	whole bool
 	// places lead from the root to where the walker is.
 	places []place
 }
@@ -102,7 +104,13 @@ func (w *walker) descend(s *ruleStep, m, old shape.Pointer) {
 			w.pop()
 		}
 	default:
-		w.message(s.sub, s.field.Message(m), s.field.Message(old))
+		was := s.field.Message(old)
+		// What an update leaves as it is has been checked before: most change the metadata, the specification or the status.
+		// Only the root's own fields are compared, once.
+		if was != nil && !w.whole && len(w.places) == 1 && s.field.EqualIn(m, old) {
+			return
+		}
+		w.message(s.sub, s.field.Message(m), was)
 	}
 }
 

@@ -35,7 +35,7 @@ func validateEphemeral(k *schema.Kind, obj, old strategy.Object) schema.ErrorLis
 	// The rules of an ordinary update hold for everything else.
 	with := proto.CloneOf(was)
 	with.Spec.EphemeralContainers = p.GetSpec().GetEphemeralContainers()
-	return append(k.Validate(p, with), core.EphemeralContainers(p, was)...)
+	return append(k.ValidateWhole(p, with), core.EphemeralContainers(p, was)...)
 }
 
 func keepResize(obj, old strategy.Object) { core.ResizeKeep(obj.(*corev1.Pod), old.(*corev1.Pod)) }
@@ -44,7 +44,7 @@ func validateResize(k *schema.Kind, obj, old strategy.Object) schema.ErrorList {
 	p, was := obj.(*corev1.Pod), old.(*corev1.Pod)
 	with := proto.CloneOf(was)
 	with.Spec = p.GetSpec()
-	return append(k.Validate(p, with), core.Resize(p, was, qosClass)...)
+	return append(k.ValidateWhole(p, with), core.Resize(p, was, qosClass)...)
 }
 
 func preparePod(_ context.Context, obj strategy.Object) {

@@ -40,6 +40,9 @@ func podUpdate(p, old *corev1.Pod, at *rule.Path) rule.ErrorList {
 	if before == nil {
 		before = &corev1.PodSpec{}
 	}
+	if shape.Equal(s.ProtoReflect(), before.ProtoReflect()) {
+		return nil // as with most updates
+	}
 	var errs rule.ErrorList
 	if len(s.Containers) != len(before.Containers) {
 		return append(errs, field.Forbidden(at.Child("containers"), "pod updates may not add or remove containers"))
