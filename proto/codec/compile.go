@@ -90,6 +90,7 @@ func (c *compiler) field(fd protoreflect.FieldDescriptor) *field {
 		}
 		f.val = c.field(fd.MapValue())
 		f.val.presence = true // an entry's value is always written
+		f.plain = f.val.op == opString || f.val.op == opMessage && f.val.sub.form == optionsv1.JSONForm_JSON_FORM_QUANTITY
 		f.goType = "map[string]" + f.val.goElem
 		f.goElem = f.val.goElem
 	case fd.Kind() == protoreflect.MessageKind:

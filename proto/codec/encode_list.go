@@ -82,6 +82,47 @@ func appendPacked(dst []byte, f *field, w []byte, i int) ([]byte, int, error) {
 	return dst, to, nil
 }
 
+// ordered is mapping for strings and quantities that stand in the order of their keys, as all encoders write them: nothing
+// has to be set aside. next is 0 where something is different.
+func (f *field) ordered(dst, w []byte, i int) (out []byte, next int) {
+	dst = append(append(dst, f.key...), '{')
+	var last []byte
+	for first := true; ; first = false {
+		from, to := chunk(w, i)
+		if to < 0 {
+			return nil, 0
+		}
+		entry, ok := plainEntry(w[from:to])
+		if !ok || !first && bytes.Compare(last, entry.key) >= 0 {
+			return nil, 0
+		}
+		dst = append(appendString(dst, entry.key), ':')
+		if f.val.op == opString {
+			dst = appendString(dst, entry.value)
+		} else if dst, ok = appendPlainQuantity(dst, entry.value); !ok {
+			return nil, 0
+		}
+		dst, last, i = append(dst, ','), entry.key, to
+		if i == len(w) {
+			break
+		}
+		if len(f.tag) == 1 && w[i] == f.tag[0] {
+			i++
+			continue
+		}
+		num, typ, after := nextTag(w, i)
+		if after < 0 {
+			return nil, 0
+		}
+		if num != uint64(f.num) || typ != protowire.BytesType {
+			break
+		}
+		i = after
+	}
+	dst[len(dst)-1] = '}'
+	return dst, i
+}
+
 // mapEntry is one entry of a map: slices of the wire.
 type mapEntry struct {
 	key   []byte
@@ -90,6 +131,11 @@ type mapEntry struct {
 
 // mapping appends a map with its key, in the order of its keys. Of equal keys the last one counts.
 func (e *encoder) mapping(dst []byte, f *field, w []byte, i int, depth int) ([]byte, int, error) {
+	if f.plain {
+		if out, next := f.ordered(dst, w, i); next > 0 && len(out) <= e.limit {
+			return out, next, nil
+		}
+	}
 	base := len(e.entries)
 	defer func() { e.entries = e.entries[:base] }()
 	sorted := true

@@ -3,6 +3,7 @@ package codec
 import (
 	"errors"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
@@ -25,6 +26,15 @@ func appendQuantity(dst, s []byte) ([]byte, error) {
 		dst = append(dst, canonical...)
 	}
 	return append(dst, '"'), nil
+}
+
+// appendPlainQuantity appends a quantity message that is nothing but a canonical quantity; ok is false for any other.
+func appendPlainQuantity(dst, w []byte) (_ []byte, ok bool) {
+	const tag = 1<<3 | byte(protowire.BytesType)
+	if len(w) < 3 || w[0] != tag || w[1] >= 0x80 || int(w[1]) != len(w)-2 || !canonicalQuantity(w[2:]) {
+		return dst, false
+	}
+	return append(append(append(dst, '"'), w[2:]...), '"'), true
 }
 
 // canonicalQuantity reports whether s surely is in canonical form: an integer without leading zeros and with a common

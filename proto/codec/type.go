@@ -72,6 +72,7 @@ type field struct {
 	key      []byte // `,"name":`
 	sub      *Type  // of messages and of map values that are messages
 	val      *field // of maps: the value, as a field with number 2
+	plain    bool   // of maps: the values are strings or quantities
 	goType   string // "[]v1.Container"
 	goElem   string // "v1.Container"
 }
