@@ -68,8 +68,12 @@ func listHead(l *pipeline.List, apiVersion, kind string) ([]byte, error) {
 // more.
 const chunk = h2.Chunk
 
-// buffers are those in which lists are gathered. What an exceptional object has made of one is not kept.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, chunk+chunk/4); return &b }}
+// lists and objects are buffers in which answers are gathered. What an exceptional object has made of one is not kept. A
+// client that does not read may hold on to one.
+var (
+	lists   = sync.Pool{New: func() any { b := make([]byte, 0, chunk+chunk/4); return &b }}
+	objects = sync.Pool{New: func() any { b := make([]byte, 0, 12<<10); return &b }}
+)
 
 // portions hands what fills chunks to the connection and returns the rest, at the beginning of the buffer.
 func (w *Writer) portions(buf []byte) ([]byte, error) {
@@ -85,15 +89,13 @@ func (w *Writer) array(code int, head []byte, items []*pipeline.Item, item func(
 	if whole && len(items) > wholeUpTo {
 		return w.gradual(code, head, items, item)
 	}
-	var buf []byte
-	if len(items) > 4 {
-		b := buffers.Get().(*[]byte)
-		defer buffers.Put(b)
-		buf = (*b)[:0]
-	} else {
-		buf = make([]byte, 0, 4<<10)
+	pool := &lists
+	if len(items) <= 4 {
+		pool = &objects
 	}
-	buf = append(buf, head...)
+	b := pool.Get().(*[]byte)
+	defer pool.Put(b)
+	buf := append((*b)[:0], head...)
 	started := false
 	var err error
 	for i, it := range items {
@@ -138,8 +140,8 @@ func (w *Writer) listProtobuf(l *pipeline.List, apiVersion, kind string) error {
 	for _, it := range l.Items {
 		size += protowire.SizeTag(fieldItems) + protowire.SizeBytes(length(it))
 	}
-	b := buffers.Get().(*[]byte)
-	defer buffers.Put(b)
+	b := lists.Get().(*[]byte)
+	defer lists.Put(b)
 	buf := envelope.AppendHeader((*b)[:0], apiVersion, kind, size)
 	w.start(http.StatusOK, media.TypeProtobuf, len(buf)+size)
 	buf = protowire.AppendTag(buf, fieldMetadata, protowire.BytesType)

@@ -94,11 +94,13 @@ func (w *Writer) Item(code int, it *pipeline.Item) error {
 	if w.Accept.Format == media.Protobuf {
 		return w.object(code, it.Kind.APIVersion(), it.Kind.Kind, it.Size(), it.AppendWire)
 	}
-	b, err := it.JSON()
+	b := objects.Get().(*[]byte)
+	defer objects.Put(b)
+	out, err := it.AppendJSON((*b)[:0])
 	if err != nil {
 		return err
 	}
-	return w.JSON(code, b)
+	return w.JSON(code, out)
 }
 
 // metadata answers with an object's metadata only.
@@ -107,11 +109,13 @@ func (w *Writer) metadata(code int, it *pipeline.Item) error {
 	if w.Accept.Format == media.Protobuf {
 		return w.object(code, apiVersion, partialKind, it.MetadataSize(), it.AppendMetadata)
 	}
-	b, err := it.AppendPartialJSON(nil, apiVersion)
+	b := objects.Get().(*[]byte)
+	defer objects.Put(b)
+	out, err := it.AppendPartialJSON((*b)[:0], apiVersion)
 	if err != nil {
 		return err
 	}
-	return w.JSON(code, b)
+	return w.JSON(code, out)
 }
 
 // JSON answers with a whole document given as JSON, written as JSON or YAML.
