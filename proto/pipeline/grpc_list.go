@@ -9,12 +9,14 @@ import (
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 )
 
-// chunkBytes is how much of a list or of events one message carries: enough that framing costs nothing, and with one
-// object of the largest size on top still below what gRPC clients accept by default.
-const chunkBytes = 512 << 10
+// chunkBytes is how much of a list or of events one message carries. With one more object, mostly, it fits into gRPC's
+// buffers of 32 KiB; the next larger ones have 1 MiB, which each list would take and clear for every message.
+const chunkBytes = 28 << 10
 
-// rooms are what lists make their messages in.
+// rooms are what lists make their messages in; larger ones than maxRoom are not used again.
 var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxRoom = 2 * chunkBytes
 
 // List implements the resource service.
 func (d *door) List(req *resourcev1.ListRequest, stream grpc.ServerStreamingServer[resourcev1.ListResponse]) error {
@@ -24,7 +26,7 @@ func (d *door) List(req *resourcev1.ListRequest, stream grpc.ServerStreamingServ
 	}
 	room := rooms.Get().(*[]byte)
 	defer func() {
-		if *room = (*room)[:0]; cap(*room) <= 2*chunkBytes {
+		if *room = (*room)[:0]; cap(*room) <= maxRoom {
 			rooms.Put(room)
 		}
 	}()

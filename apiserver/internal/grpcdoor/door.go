@@ -56,9 +56,11 @@ type Config struct {
 // Windows and keepalive of connections. A component keeps one connection open for as long as it lives; lists of
 // thousands of objects pass over it, hence the windows.
 const (
-	streamWindow  = 1 << 20
-	connWindow    = 4 << 20
-	writeBuffer   = 64 << 10
+	streamWindow = 1 << 20
+	connWindow   = 4 << 20
+	writeBuffer  = 64 << 10
+	// readBuffer may be small: TLS reads ahead of it, and every connection has one.
+	readBuffer    = 4 << 10
 	pingAfter     = 30 * time.Second
 	pingTimeout   = 10 * time.Second
 	minClientPing = 5 * time.Second
@@ -98,6 +100,7 @@ func New(cfg Config) (*Door, error) {
 		grpc.NumStreamWorkers(uint32(4*runtime.GOMAXPROCS(0))),
 		// An idle connection holds no buffer for writing.
 		grpc.WriteBufferSize(writeBuffer),
+		grpc.ReadBufferSize(readBuffer),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(maxHeader),
 		grpc.ConnectionTimeout(handshakeFor),
