@@ -257,6 +257,7 @@ func (i *Item) walk(b []byte, t *node, root bool) error {
 }
 
 func (i *Item) walkLabels(meta []byte) error {
+	i.Labels = slices.Grow(i.Labels, labelsIn(meta))
 	for len(meta) > 0 {
 		num, entry, n, err := field(meta)
 		if err != nil {
@@ -283,6 +284,21 @@ func (i *Item) walkLabels(meta []byte) error {
 		i.Labels = append(i.Labels, l)
 	}
 	return nil
+}
+
+// labelsIn counts the labels in metadata: a slice made for them has no room for others.
+func labelsIn(meta []byte) (count int) {
+	for len(meta) > 0 {
+		num, _, n, err := field(meta)
+		if err != nil {
+			break
+		}
+		if num == metaLabels {
+			count++
+		}
+		meta = meta[n:]
+	}
+	return count
 }
 
 // text makes a string of bytes that never change, without copying: labels and fields point into the object.
