@@ -67,6 +67,9 @@ func (b *bench) measureServer(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := b.memory(s); err != nil {
+		return err
+	}
 	b.report.Floors, err = run.Floors()
 	b.report.Rows = run.Rows()
 	return err
@@ -96,6 +99,21 @@ func (b *bench) facts(s *apiserver.Server, idle int64, sizes map[string]int) {
 		b.fact("pods of 1.9 KB as posted in JSON; as returned, with defaults and managed fields: %s bytes", strings.Join(stored, ", "))
 	}
 	b.fact("server CPU is user and system time of the server's process, etcd included; peak RSS is its highest so far (VmHWM); lists and events are read but not decoded by the client; an event's latency is from before its update is sent until the watcher has read it")
+}
+
+// memory states what of the server's memory is its own.
+func (b *bench) memory(s *apiserver.Server) error {
+	all, err := s.RSS()
+	if err != nil {
+		return err
+	}
+	files, err := s.FileRSS()
+	if err != nil {
+		return err
+	}
+	b.fact("%s are resident at the end, of which %s are pages of the program's file and of etcd's, which the kernel takes back when it needs them",
+		report.Bytes(all), report.Bytes(files))
+	return nil
 }
 
 // verdict is an error where the codec misses its goal.

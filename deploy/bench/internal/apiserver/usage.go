@@ -29,6 +29,9 @@ func (s *Server) PeakRSS() (int64, error) { return s.status("VmHWM") }
 // RSS is the memory that the server has resident now, in bytes.
 func (s *Server) RSS() (int64, error) { return s.status("VmRSS") }
 
+// FileRSS is how much of RSS are pages of files: of the program, and of the database that etcd maps.
+func (s *Server) FileRSS() (int64, error) { return s.status("RssFile") }
+
 func (s *Server) status(field string) (int64, error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
