@@ -21,6 +21,7 @@ import (
 	"github.com/keelson/keelson/apiserver/internal/rest/envelope"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/pipeline"
 )
 
 const configMaps = "/api/v1/namespaces/default/configmaps"
@@ -218,6 +219,28 @@ func TestWatch(t *testing.T) {
 		if typ, _ := next(); typ != step.want {
 			t.Errorf("%s, want %s", typ, step.want)
 		}
+	}
+}
+
+// A watch from a version that is forgotten begins, and ends with the event that says so.
+func TestWatchFromTooOldAVersion(t *testing.T) {
+	srv := start(t, func(c *pipeline.Config) { c.WatchHistory = 2 })
+	for i := range 5 {
+		body := fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c%d"}}`, i)
+		do(t, srv, "POST", configMaps, body, "Content-Type", "application/json")
+	}
+	do(t, srv, "GET", configMaps, "") // the cache has seen them
+	a := do(t, srv, "GET", configMaps+"?watch=1&resourceVersion=1&timeoutSeconds=5", "")
+	if a.StatusCode != 200 || !strings.Contains(a.body, `{"type":"ERROR","object":{"kind":"Status"`) || !strings.Contains(a.body, `"reason":"Expired","code":410`) {
+		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+}
+
+func TestReviewsAreNoTables(t *testing.T) {
+	a := do(t, start(t), "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", `{"spec":{"nonResourceAttributes":{"path":"/","verb":"get"}}}`,
+		"Content-Type", "application/json", "Accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
+	if a.StatusCode != 406 {
+		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 }
 

@@ -139,9 +139,11 @@ func (c *call) dispatch() error {
 	return notAllowed()
 }
 
-// want is what a resource can be answered as. Custom objects have no protobuf form, but their metadata has.
+// want is what a resource can be answered as. Custom objects have no protobuf form, but their metadata has; kinds that are
+// never stored have no tables.
 func (c *call) want(views bool) media.Want {
-	return media.Want{Formats: respond.AllFormats, Views: views, MetadataProtobuf: c.kind.IsCustom() && c.info.Subresource != "scale"}
+	return media.Want{Formats: respond.AllFormats, Views: views, NoTables: c.kind.Ephemeral,
+		MetadataProtobuf: c.kind.IsCustom() && c.info.Subresource != "scale"}
 }
 
 func (c *call) resourceRef() *resourcev1.Resource {

@@ -39,10 +39,14 @@ func (adminOnly) Authorize(_ context.Context, a pipeline.Attributes) (pipeline.D
 }
 
 // start serves the real pipeline over a memory store.
-func start(t *testing.T) *httptest.Server {
+func start(t *testing.T, options ...func(*pipeline.Config)) *httptest.Server {
 	t.Helper()
 	log := zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
-	p, err := pipeline.New(pipeline.Config{Registry: schema.Builtin(), Store: memory.New(), Authorizer: adminOnly{}, Logger: log})
+	cfg := pipeline.Config{Registry: schema.Builtin(), Store: memory.New(), Authorizer: adminOnly{}, Logger: log}
+	for _, o := range options {
+		o(&cfg)
+	}
+	p, err := pipeline.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

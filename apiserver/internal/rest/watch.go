@@ -60,7 +60,12 @@ func (c *call) watch() error {
 	ctx, cancel := context.WithTimeout(c.r.Context(), timeout)
 	defer cancel()
 	w, err := c.s.cfg.Pipeline.Watch(ctx, open)
-	if err != nil {
+	if apierrors.IsResourceExpired(err) && !websocket.IsWebSocketUpgrade(c.r) {
+		// Clients look for it among the events: it can happen to them later as well.
+		events := out.Events(c.kind, include)
+		defer events.Close()
+		return events.Error(apierrors.FromError(err))
+	} else if err != nil {
 		return err
 	}
 	defer w.Close()

@@ -72,6 +72,8 @@ type Want struct {
 	MetadataProtobuf bool
 	// Views tells whether tables and metadata are offered for this resource.
 	Views bool
+	// NoTables tells that of the two only metadata is.
+	NoTables bool
 }
 
 // Supported lists the content types of the formats, for 406 and 415 messages.
@@ -124,7 +126,7 @@ func Negotiate(r *http.Request, want Want) (a Accepted, ok bool) {
 		if !want.Views || c.params["g"] != "meta.k8s.io" || (a.ViewVersion != "v1" && a.ViewVersion != "v1beta1") {
 			continue
 		}
-		if a.View == Table && format == Protobuf {
+		if a.View == Table && (want.NoTables || format == Protobuf) {
 			continue // tables have no protobuf form
 		}
 		return a, true

@@ -8,6 +8,7 @@ import (
 
 func TestNegotiate(t *testing.T) {
 	all := Want{Formats: []Format{JSON, YAML, Protobuf}, Views: true}
+	reviews := Want{Formats: []Format{JSON}, Views: true, NoTables: true}
 	plain := Want{Formats: []Format{JSON, YAML}}
 	tests := []struct {
 		name, accept string
@@ -28,6 +29,8 @@ func TestNegotiate(t *testing.T) {
 		{"unknown", "text/html", all, 0, 0, false},
 		{"browser", "text/html,application/xhtml+xml,*/*;q=0.8", all, JSON, Object, true},
 		{"cbor first", "application/cbor,application/json", all, JSON, Object, true},
+		{"table of what is never stored", "application/json;as=Table;v=v1;g=meta.k8s.io", reviews, 0, 0, false},
+		{"metadata of what is never stored", "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", reviews, JSON, Metadata, true},
 		{"unknown view", "application/json;as=Foo;g=meta.k8s.io;v=v1", all, 0, 0, false},
 	}
 	for _, tt := range tests {
