@@ -7,8 +7,11 @@ import (
 
 	"github.com/keelson/keelson/proto/apierrors"
 	coordinationv1 "github.com/keelson/keelson/proto/gen/keelson/coordination/v1"
+	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+	storagev1 "github.com/keelson/keelson/proto/gen/keelson/storage/v1"
+	"github.com/keelson/keelson/proto/pipeline"
 )
 
 func lease(name string) *coordinationv1.Lease {
@@ -66,5 +69,35 @@ func TestUpdateThatMustNameAVersion(t *testing.T) {
 	_, err := h.s.Patch(h.ctx, &resourcev1.PatchRequest{Ref: at(), Type: resourcev1.PatchType_PATCH_TYPE_MERGE, Patch: []byte(`{"metadata":{"labels":{"x":"y"}}}`)})
 	if err != nil {
 		t.Errorf("patches need no version: %v", err)
+	}
+}
+
+// A write of the status sets what agents say of an object in its metadata, where the kind does not forbid it.
+func TestStatusWithMetadata(t *testing.T) {
+	h := start(t)
+	h.mustCreate(ref("", "replicationcontrollers", "default", ""), &corev1.ReplicationController{Metadata: &metav1.ObjectMeta{Name: "a"},
+		Spec: &corev1.ReplicationControllerSpec{Selector: map[string]string{"a": "b"}, Template: &corev1.PodTemplateSpec{
+			Metadata: &metav1.ObjectMeta{Labels: map[string]string{"a": "b"}}, Spec: pod("x").Spec}}})
+	h.mustCreate(ref("storage.k8s.io", "volumeattachments", "", ""), &storagev1.VolumeAttachment{Metadata: &metav1.ObjectMeta{Name: "a"},
+		Spec: &storagev1.VolumeAttachmentSpec{Attacher: "d.example.com", NodeName: "n", Source: &storagev1.VolumeAttachmentSource{PersistentVolumeName: proto.String("p")}}})
+	for _, c := range []struct {
+		at    *resourcev1.ObjectRef
+		patch string
+		keeps bool
+	}{
+		{ref("", "replicationcontrollers", "default", "a"), `{"status":{"replicas":1},"metadata":{"annotations":{"x":"y"}}}`, false},
+		{ref("storage.k8s.io", "volumeattachments", "", "a"), `{"status":{"attached":true},"metadata":{"annotations":{"x":"y"}}}`, true},
+	} {
+		res, err := h.s.Patch(h.ctx, &resourcev1.PatchRequest{Ref: sub(c.at, "status"), Type: resourcev1.PatchType_PATCH_TYPE_MERGE, Patch: []byte(c.patch)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		msg, err := res.Item.Decode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := msg.(pipeline.Object).GetMetadata(); (m.Annotations["x"] == "") != c.keeps {
+			t.Errorf("%s: %v", c.at.Resource.Plural, m)
+		}
 	}
 }

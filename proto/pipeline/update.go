@@ -315,14 +315,14 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 	return obj, r.validateAdmission(ctx, adm)
 }
 
-// statusOnly takes everything but the status from the stored object. Labels, annotations and finalizers of the
-// metadata are the client's for pods and nodes, as in Kubernetes: their agents set them with the status.
+// statusOnly takes everything but the status from the stored object. Labels, annotations, finalizers and owners are the
+// client's, as in Kubernetes, but for some kinds: agents set them with the status.
 func (r *request) statusOnly(obj, old Object) {
 	copyAllBut(obj, old, "status")
-	meta := cloneUnmanaged(old.GetMetadata())
 	sent := obj.GetMetadata()
-	if k := r.res.kind; k.Group == "" && (k.Kind == "Pod" || k.Kind == "Node") {
-		meta.Labels, meta.Annotations, meta.Finalizers = sent.Labels, sent.Annotations, sent.Finalizers
+	meta := cloneUnmanaged(old.GetMetadata())
+	if !r.res.kind.StatusKeepsMetadata {
+		meta.Labels, meta.Annotations, meta.Finalizers, meta.OwnerReferences = sent.Labels, sent.Annotations, sent.Finalizers, sent.OwnerReferences
 	}
 	meta.ManagedFields = sent.ManagedFields
 	setMetadata(obj, meta)

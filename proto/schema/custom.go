@@ -52,7 +52,7 @@ func NewCustom(k Kind) *Kind {
 	k.Descriptor = customDescriptor
 	k.messageType = (*metav1.CustomObject)(nil).ProtoReflect().Type()
 	k.metaField = messageField(customDescriptor, "metadata")
-	k.Generation, k.StoredAsJSON, k.VersionedUpdate = true, true, true
+	k.Generation, k.StoredAsJSON, k.VersionedUpdate, k.StatusKeepsMetadata = true, true, true, true
 	if k.NameFormat == "" {
 		k.NameFormat = "dns-subdomain"
 	}

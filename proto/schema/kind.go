@@ -34,6 +34,8 @@ type Kind struct {
 	// CreateOnUpdate tells whether an update of what is not there creates it, VersionedUpdate whether an update must name the
 	// resourceVersion that it replaces.
 	CreateOnUpdate, VersionedUpdate bool
+	// StatusKeepsMetadata tells whether a write of the status leaves labels, annotations, finalizers and owners alone.
+	StatusKeepsMetadata bool
 	// NameFormat is the rule of metadata.name, a name of package format.
 	NameFormat   string
 	Subresources []Subresource

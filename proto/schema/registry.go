@@ -148,7 +148,8 @@ func kindOf(gv *optionsv1.GroupVersion, md protoreflect.MessageDescriptor) *Kind
 		ShortNames: res.GetShortNames(), Categories: res.GetCategories(), Namespaced: !res.GetClusterScoped(),
 		Served: res.GetServed(), Ephemeral: res.GetEphemeral(), Generation: res.GetGeneration(),
 		CreateOnUpdate: res.GetCreateOnUpdate(), VersionedUpdate: res.GetVersionedUpdate(),
-		NameFormat: cmp.Or(res.GetNameFormat(), "dns-subdomain"), SelectableFields: res.GetSelectableFields(),
+		StatusKeepsMetadata: res.GetStatusKeepsMetadata(),
+		NameFormat:          cmp.Or(res.GetNameFormat(), "dns-subdomain"), SelectableFields: res.GetSelectableFields(),
 		Verbs: res.GetVerbs(), Deprecation: res.GetDeprecation(),
 		StoragePath: res.GetStoragePath(), Descriptor: md, messageType: t,
 	}

@@ -539,16 +539,16 @@ var File_keelson_admissionregistration_v1_validating_admission_policy_proto prot
 
 const file_keelson_admissionregistration_v1_validating_admission_policy_proto_rawDesc = "" +
 	"\n" +
-	"Bkeelson/admissionregistration/v1/validating_admission_policy.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x82\x04\n" +
+	"Bkeelson/admissionregistration/v1/validating_admission_policy.proto\x12 keelson.admissionregistration.v1\x1a@keelson/admissionregistration/v1/mutating_admission_policy.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x85\x04\n" +
 	"\x19ValidatingAdmissionPolicy\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12[\n" +
 	"\x04spec\x18\x02 \x01(\v2?.keelson.admissionregistration.v1.ValidatingAdmissionPolicySpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12a\n" +
-	"\x06status\x18\x03 \x01(\v2A.keelson.admissionregistration.v1.ValidatingAdmissionPolicyStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xe3\x01\xaa\xd4\x18\xde\x01\n" +
+	"\x06status\x18\x03 \x01(\v2A.keelson.admissionregistration.v1.ValidatingAdmissionPolicyStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xe6\x01\xaa\xd4\x18\xe1\x01\n" +
 	"\x1bvalidatingadmissionpolicies\"\x0eapi-extensions(\x012\b\n" +
 	"\x06status:>\n" +
 	"\vValidations\x12\ainteger\"&How many validations the policy makes.:0\n" +
 	"\tParamKind\x12\x06string\"\x1bThe kind of its parameters.:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\x90\x01\x01\"\xd2\x05\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\x90\x01\x01\x98\x01\x01\"\xd2\x05\n" +
 	"\x1dValidatingAdmissionPolicySpec\x12I\n" +
 	"\tparamKind\x18\x01 \x01(\v2+.keelson.admissionregistration.v1.ParamKindR\tparamKind\x12\\\n" +
 	"\x10matchConstraints\x18\x02 \x01(\v20.keelson.admissionregistration.v1.MatchResourcesR\x10matchConstraints\x12\\\n" +

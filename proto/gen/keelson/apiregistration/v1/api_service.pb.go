@@ -440,17 +440,17 @@ var File_keelson_apiregistration_v1_api_service_proto protoreflect.FileDescripto
 
 const file_keelson_apiregistration_v1_api_service_proto_rawDesc = "" +
 	"\n" +
-	",keelson/apiregistration/v1/api_service.proto\x12\x1akeelson.apiregistration.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xff\x03\n" +
+	",keelson/apiregistration/v1/api_service.proto\x12\x1akeelson.apiregistration.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x82\x04\n" +
 	"\n" +
 	"APIService\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12F\n" +
 	"\x04spec\x18\x02 \x01(\v2*.keelson.apiregistration.v1.APIServiceSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12L\n" +
-	"\x06status\x18\x03 \x01(\v2,.keelson.apiregistration.v1.APIServiceStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\x99\x02\xaa\xd4\x18\x94\x02\n" +
+	"\x06status\x18\x03 \x01(\v2,.keelson.apiregistration.v1.APIServiceStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\x9c\x02\xaa\xd4\x18\x97\x02\n" +
 	"\vapiservices\"\x0eapi-extensions(\x012\b\n" +
 	"\x06status:M\n" +
 	"\aService\x12\x06string\":The reference to the service that hosts this API endpoint.:7\n" +
 	"\tAvailable\x12\x06string\"\"Whether this service is available.:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestampB\"apiregistration.k8s.io/apiservices`\x01r\fpath-segment\x90\x01\x01\"\xda\x02\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestampB\"apiregistration.k8s.io/apiservices`\x01r\fpath-segment\x90\x01\x01\x98\x01\x01\"\xda\x02\n" +
 	"\x0eAPIServiceSpec\x12F\n" +
 	"\aservice\x18\x01 \x01(\v2,.keelson.apiregistration.v1.ServiceReferenceR\aservice\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\tR\x05group\x12\x18\n" +

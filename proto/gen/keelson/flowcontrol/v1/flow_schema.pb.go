@@ -860,19 +860,19 @@ var File_keelson_flowcontrol_v1_flow_schema_proto protoreflect.FileDescriptor
 
 const file_keelson_flowcontrol_v1_flow_schema_proto_rawDesc = "" +
 	"\n" +
-	"(keelson/flowcontrol/v1/flow_schema.proto\x12\x16keelson.flowcontrol.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x99\x03\n" +
+	"(keelson/flowcontrol/v1/flow_schema.proto\x12\x16keelson.flowcontrol.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9c\x03\n" +
 	"\n" +
 	"FlowSchema\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12D\n" +
 	"\x04spec\x18\x02 \x01(\v2&.keelson.flowcontrol.v1.FlowSchemaSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12H\n" +
-	"\x06status\x18\x03 \x01(\v2(.keelson.flowcontrol.v1.FlowSchemaStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xb9\x01\xaa\xd4\x18\xb4\x01\n" +
+	"\x06status\x18\x03 \x01(\v2(.keelson.flowcontrol.v1.FlowSchemaStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xbc\x01\xaa\xd4\x18\xb7\x01\n" +
 	"\vflowschemas(\x012\b\n" +
 	"\x06status:\x17\n" +
 	"\rPriorityLevel\x12\x06string:\x1c\n" +
 	"\x12MatchingPrecedence\x12\x06string:\x1d\n" +
 	"\x13DistinguisherMethod\x12\x06string:*\n" +
 	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:\x13\n" +
-	"\tMissingPL\x12\x06string`\x01h\x01\"\x8e\x03\n" +
+	"\tMissingPL\x12\x06string`\x01h\x01\x98\x01\x01\"\x8e\x03\n" +
 	"\x0eFlowSchemaSpec\x12\x85\x01\n" +
 	"\x1apriorityLevelConfiguration\x18\x01 \x01(\v2;.keelson.flowcontrol.v1.PriorityLevelConfigurationReferenceB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x1apriorityLevelConfiguration\x12<\n" +
 	"\x12matchingPrecedence\x18\x02 \x01(\x05B\f\xaa\xd4\x18\b\x10\x01*\x041000R\x12matchingPrecedence\x12a\n" +

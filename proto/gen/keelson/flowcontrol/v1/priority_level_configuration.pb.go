@@ -585,11 +585,11 @@ var File_keelson_flowcontrol_v1_priority_level_configuration_proto protoreflect.
 
 const file_keelson_flowcontrol_v1_priority_level_configuration_proto_rawDesc = "" +
 	"\n" +
-	"9keelson/flowcontrol/v1/priority_level_configuration.proto\x12\x16keelson.flowcontrol.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xe4\x03\n" +
+	"9keelson/flowcontrol/v1/priority_level_configuration.proto\x12\x16keelson.flowcontrol.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xe7\x03\n" +
 	"\x1aPriorityLevelConfiguration\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12T\n" +
 	"\x04spec\x18\x02 \x01(\v26.keelson.flowcontrol.v1.PriorityLevelConfigurationSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12X\n" +
-	"\x06status\x18\x03 \x01(\v28.keelson.flowcontrol.v1.PriorityLevelConfigurationStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xd4\x01\xaa\xd4\x18\xcf\x01\n" +
+	"\x06status\x18\x03 \x01(\v28.keelson.flowcontrol.v1.PriorityLevelConfigurationStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xd7\x01\xaa\xd4\x18\xd2\x01\n" +
 	"\x1bprioritylevelconfigurations(\x012\b\n" +
 	"\x06status:\x0e\n" +
 	"\x04Type\x12\x06string:\"\n" +
@@ -597,7 +597,7 @@ const file_keelson_flowcontrol_v1_priority_level_configuration_proto_rawDesc = "
 	"\x06Queues\x12\x06string:\x12\n" +
 	"\bHandSize\x12\x06string:\x1a\n" +
 	"\x10QueueLengthLimit\x12\x06string:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\"\xe7\x01\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01h\x01\x98\x01\x01\"\xe7\x01\n" +
 	"\x1ePriorityLevelConfigurationSpec\x12\x1e\n" +
 	"\x04type\x18\x01 \x01(\tB\n" +
 	"\xaa\xd4\x18\x06\x10\x01\x18\x01 \x01R\x04type\x12S\n" +

@@ -238,15 +238,15 @@ var File_keelson_networking_v1_service_cidr_proto protoreflect.FileDescriptor
 
 const file_keelson_networking_v1_service_cidr_proto_rawDesc = "" +
 	"\n" +
-	"(keelson/networking/v1/service_cidr.proto\x12\x15keelson.networking.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xc8\x02\n" +
+	"(keelson/networking/v1/service_cidr.proto\x12\x15keelson.networking.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xcb\x02\n" +
 	"\vServiceCIDR\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12B\n" +
 	"\x04spec\x18\x02 \x01(\v2&.keelson.networking.v1.ServiceCIDRSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12H\n" +
-	"\x06status\x18\x03 \x01(\v2(.keelson.networking.v1.ServiceCIDRStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:j\xaa\xd4\x18f\n" +
+	"\x06status\x18\x03 \x01(\v2(.keelson.networking.v1.ServiceCIDRStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:m\xaa\xd4\x18i\n" +
 	"\fservicecidrs(\x012\b\n" +
 	"\x06status:\x1c\n" +
 	"\x05CIDRs\x12\x06string2\v.spec.cidrs:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\"5\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01\x98\x01\x01\"5\n" +
 	"\x0fServiceCIDRSpec\x12\"\n" +
 	"\x05cidrs\x18\x01 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\x05cidrs\"o\n" +
 	"\x11ServiceCIDRStatus\x12Z\n" +

@@ -254,8 +254,10 @@ type Resource struct {
 	CreateOnUpdate bool `protobuf:"varint,17,opt,name=create_on_update,json=createOnUpdate,proto3" json:"create_on_update,omitempty"`
 	// Whether a PUT must name the resourceVersion that it replaces. Mostly it may leave that out, and the last writer wins.
 	VersionedUpdate bool `protobuf:"varint,18,opt,name=versioned_update,json=versionedUpdate,proto3" json:"versioned_update,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Whether a write of the status leaves labels, annotations, finalizers and owners as they are. Mostly it sets them, too.
+	StatusKeepsMetadata bool `protobuf:"varint,19,opt,name=status_keeps_metadata,json=statusKeepsMetadata,proto3" json:"status_keeps_metadata,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Resource) Reset() {
@@ -410,6 +412,13 @@ func (x *Resource) GetCreateOnUpdate() bool {
 func (x *Resource) GetVersionedUpdate() bool {
 	if x != nil {
 		return x.VersionedUpdate
+	}
+	return false
+}
+
+func (x *Resource) GetStatusKeepsMetadata() bool {
+	if x != nil {
+		return x.StatusKeepsMetadata
 	}
 	return false
 }
@@ -873,7 +882,7 @@ const file_keelson_options_v1_options_proto_rawDesc = "" +
 	" keelson/options/v1/options.proto\x12\x12keelson.options.v1\x1a google/protobuf/descriptor.proto\">\n" +
 	"\fGroupVersion\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\tR\aversion\"\x9e\x05\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\"\xd2\x05\n" +
 	"\bResource\x12\x16\n" +
 	"\x06plural\x18\x01 \x01(\tR\x06plural\x12\x1a\n" +
 	"\bsingular\x18\x02 \x01(\tR\bsingular\x12\x1f\n" +
@@ -899,7 +908,8 @@ const file_keelson_options_v1_options_proto_rawDesc = "" +
 	"\x05verbs\x18\x0f \x03(\tR\x05verbs\x12 \n" +
 	"\vdeprecation\x18\x10 \x01(\tR\vdeprecation\x12(\n" +
 	"\x10create_on_update\x18\x11 \x01(\bR\x0ecreateOnUpdate\x12)\n" +
-	"\x10versioned_update\x18\x12 \x01(\bR\x0fversionedUpdate\"K\n" +
+	"\x10versioned_update\x18\x12 \x01(\bR\x0fversionedUpdate\x122\n" +
+	"\x15status_keeps_metadata\x18\x13 \x01(\bR\x13statusKeepsMetadata\"K\n" +
 	"\vSubresource\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +

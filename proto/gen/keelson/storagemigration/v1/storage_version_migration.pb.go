@@ -248,15 +248,15 @@ var File_keelson_storagemigration_v1_storage_version_migration_proto protoreflec
 
 const file_keelson_storagemigration_v1_storage_version_migration_proto_rawDesc = "" +
 	"\n" +
-	";keelson/storagemigration/v1/storage_version_migration.proto\x12\x1bkeelson.storagemigration.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xe5\x02\n" +
+	";keelson/storagemigration/v1/storage_version_migration.proto\x12\x1bkeelson.storagemigration.v1\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xe8\x02\n" +
 	"\x17StorageVersionMigration\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12V\n" +
 	"\x04spec\x18\x02 \x01(\v28.keelson.storagemigration.v1.StorageVersionMigrationSpecB\b\xaa\xd4\x18\x04\x10\x01h\x01R\x04spec\x12Z\n" +
-	"\x06status\x18\x03 \x01(\v2:.keelson.storagemigration.v1.StorageVersionMigrationStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:U\xaa\xd4\x18Q\n" +
+	"\x06status\x18\x03 \x01(\v2:.keelson.storagemigration.v1.StorageVersionMigrationStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:X\xaa\xd4\x18T\n" +
 	"\x18storageversionmigrations(\x012\b\n" +
 	"\x06status:\x12\n" +
 	"\bResource\x12\x06string:\x10\n" +
-	"\x06Status\x12\x06string`\x01\x90\x01\x01\"c\n" +
+	"\x06Status\x12\x06string`\x01\x90\x01\x01\x98\x01\x01\"c\n" +
 	"\x1bStorageVersionMigrationSpec\x12D\n" +
 	"\bresource\x18\x01 \x01(\v2\x1e.keelson.meta.v1.GroupResourceB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\bresource\"\xa5\x01\n" +
 	"\x1dStorageVersionMigrationStatus\x12Z\n" +
