@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	optionsv1 "github.com/keelson/keelson/proto/gen/keelson/options/v1"
 	"github.com/keelson/keelson/proto/wire"
@@ -72,4 +73,15 @@ func Unmarshal(json []byte, obj proto.Message, o DecodeOptions) (Warnings, error
 	*b = encoded
 	proto.Reset(obj)
 	return warnings, wire.Unmarshal(encoded, obj)
+}
+
+// Check tells what Unmarshal would say of the JSON of a message.
+func Check(json []byte, md protoreflect.MessageDescriptor, o DecodeOptions) (Warnings, error) {
+	b := buffers.Get().(*[]byte)
+	defer putBuffer(b)
+	wire, warnings, err := For(md).ParseJSON((*b)[:0], json, o)
+	if err == nil {
+		*b = wire
+	}
+	return warnings, err
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 	"sigs.k8s.io/yaml"
 
 	"github.com/keelson/keelson/proto/apierrors"
 	"github.com/keelson/keelson/proto/codec"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
 	"github.com/keelson/keelson/proto/pipeline/admission"
 	"github.com/keelson/keelson/proto/schema"
@@ -100,24 +102,43 @@ func (r *request) fromTree(k *schema.Kind, tree map[string]any, obj proto.Messag
 	if err != nil {
 		return err
 	}
-	if tm.APIVersion != k.APIVersion() || tm.Kind != k.Kind {
-		return fmt.Errorf("the patch makes the object a %s %s; it is a %s %s", tm.APIVersion, tm.Kind, k.APIVersion(), k.Kind)
+	if err := sameType(k, tm); err != nil {
+		return err
 	}
 	r.warnings = append(r.warnings[:0:0], warnings...)
 	metadata(obj)
 	return nil
 }
 
-// fromConfig reads an applied configuration. Fields that a custom kind does not have are refused by the type with which
-// the configuration is merged, whatever validation the client asks for.
-func (r *request) fromConfig(config map[string]any, obj proto.Message) error {
-	if !r.res.kind.IsCustom() {
-		return r.fromTree(r.res.kind, config, obj)
+// checkConfig checks an applied configuration as an object that is sent. Fields that a custom kind does not have are refused
+// by the type with which the configuration is merged, whatever validation the client asks for.
+func (r *request) checkConfig(config []byte) (codec.Warnings, error) {
+	n, err := codec.ParseNode(config)
+	if err != nil {
+		return nil, err
 	}
-	asked := r.validation
-	r.validation = codec.Ignore
-	defer func() { r.validation = asked }()
-	return r.fromTree(r.res.kind, config, obj)
+	// Of a field that is there twice the last one counts, and a number is taken for what it is.
+	json, err := codec.AppendNode(nil, &n)
+	if err != nil {
+		return nil, err
+	}
+	k, o := r.res.kind, codec.DecodeOptions{Validation: r.validation, TypeMeta: &codec.TypeMeta{}}
+	if k.IsCustom() {
+		o.Validation = codec.Ignore
+	}
+	warnings, err := k.CheckJSON(json, o)
+	if err != nil {
+		return nil, err
+	}
+	return warnings, sameType(k, *o.TypeMeta)
+}
+
+// sameType refuses a patch that makes an object something else.
+func sameType(k *schema.Kind, tm codec.TypeMeta) error {
+	if tm.APIVersion != k.APIVersion() || tm.Kind != k.Kind {
+		return fmt.Errorf("the patch makes the object a %s %s; it is a %s %s", tm.APIVersion, tm.Kind, k.APIVersion(), k.Kind)
+	}
+	return nil
 }
 
 // mustManage refuses an apply that names no field manager.
@@ -134,48 +155,50 @@ func (r *request) apply(ctx context.Context, req *resourcev1.PatchRequest) (*Res
 	if err := mustManage(req); err != nil {
 		return nil, err
 	}
-	config, err := parseConfig(req.GetPatch())
+	config, err := readConfig(req.GetPatch())
 	if err != nil {
 		return nil, err
 	}
 	return r.applyConfig(ctx, req, config)
 }
 
-func (r *request) applyConfig(ctx context.Context, req *resourcev1.PatchRequest, config map[string]any) (*Result, error) {
-	var merged *apply.Result
+func (r *request) applyConfig(ctx context.Context, req *resourcev1.PatchRequest, config []byte) (*Result, error) {
+	var managed []*metav1.ManagedFieldsEntry
+	var warnings []string
+	checked := false
 	merge := func(old Object) (Object, error) {
-		var err error
-		obj := r.res.kind.New()
 		a := apply.Request{Kind: r.res.kind, Config: config, Writer: r.writer(), Force: req.GetForce()}
 		if old != nil {
-			a.Managed = old.GetMetadata().GetManagedFields()
-			if a.Live, err = r.res.kind.ToTree(old); err != nil {
-				return nil, apierrors.NewInternal(err)
-			}
+			a.Live = old
 		}
 		// What the client sent is checked by itself: the stored object's fields are known anyway.
-		if err := r.fromConfig(config, obj); err != nil {
+		if !checked {
+			var err error
+			if warnings, err = r.checkConfig(config); err != nil {
+				return nil, r.undecodable(err)
+			}
+			checked = true
+		}
+		r.warnings = slices.Clone(warnings)
+		res, err := apply.Apply(a)
+		if err != nil {
 			return nil, r.undecodable(err)
 		}
-		if merged, err = apply.Apply(a); err != nil {
+		obj := res.Object.(Object)
+		managed = metadata(obj).GetManagedFields()
+		if err := r.address(obj); err != nil {
 			return nil, err
 		}
-		if _, err := r.res.kind.FromTree(merged.Tree, obj, codec.DecodeOptions{}); err != nil {
-			return nil, r.undecodable(err)
-		}
-		if err := r.address(obj.(Object)); err != nil {
-			return nil, err
-		}
-		return obj.(Object), nil
+		return obj, nil
 	}
 	return r.upsert(ctx, change{
 		make: merge,
 		manage: func(_, obj Object) (Object, error) {
-			obj.GetMetadata().ManagedFields = merged.Managed
+			obj.GetMetadata().ManagedFields = managed
 			return obj, nil
 		},
 	}, func(obj Object) (Object, error) {
-		obj.GetMetadata().ManagedFields = merged.Managed
+		obj.GetMetadata().ManagedFields = managed
 		return obj, nil
 	})
 }
@@ -195,24 +218,23 @@ func (r *request) undecodable(err error) error {
 	return apierrors.NewBadRequest(fmt.Sprintf("failed to create typed patch object (%s/%s; %s, Kind=%s): %v", r.namespace, r.name, k.APIVersion(), k.Kind, err))
 }
 
-// parseConfig reads the configuration of an apply: YAML, of which JSON is a part.
-func parseConfig(patch []byte) (map[string]any, error) {
+// readConfig returns the JSON of an apply's configuration, which is YAML, of which JSON is a part.
+func readConfig(patch []byte) ([]byte, error) {
 	// Programs send JSON: that need not go through the YAML parser, which has the last word on everything else.
-	v, err := codec.ParseTree(patch)
+	json := patch
+	n, err := codec.ParseNode(json)
 	if err != nil {
-		json, err := yaml.YAMLToJSON(patch)
-		if err != nil {
+		if json, err = yaml.YAMLToJSON(patch); err != nil {
 			return nil, apierrors.NewBadRequest("error decoding YAML: " + err.Error())
 		}
-		if v, err = codec.ParseTree(json); err != nil {
+		if n, err = codec.ParseNode(json); err != nil {
 			return nil, apierrors.NewBadRequest("error decoding YAML: " + err.Error())
 		}
 	}
-	tree, ok := v.(map[string]any)
-	if !ok {
+	if n.Kind != codec.ObjectNode {
 		return nil, apierrors.NewBadRequest("error decoding YAML: the configuration is not an object")
 	}
-	return tree, nil
+	return json, nil
 }
 
 // patchHandled patches what a subresource shows, and puts it back.
@@ -259,18 +281,26 @@ func (r *request) applyHandled(ctx context.Context, h *Handler, req *resourcev1.
 	if err := mustManage(req); err != nil {
 		return nil, err
 	}
-	config, err := parseConfig(req.GetPatch())
+	config, err := readConfig(req.GetPatch())
 	if err != nil {
 		return nil, err
 	}
 	k := r.body(h)
-	if err := r.fromTree(k, config, k.New()); err != nil {
+	tree, err := codec.ParseTree(config)
+	if err != nil {
+		return nil, apierrors.NewInternal(err)
+	}
+	part := tree.(map[string]any)
+	if err := r.fromTree(k, part, k.New()); err != nil {
 		return nil, r.undecodable(err)
 	}
-	whole := h.Applied.Config(config)
+	whole := h.Applied.Config(part)
 	whole["apiVersion"], whole["kind"] = r.res.kind.APIVersion(), r.res.kind.Kind
 	warnings := r.warnings
-	result, err := r.applyConfig(ctx, req, whole)
+	if config, err = codec.AppendTree(nil, whole); err != nil {
+		return nil, apierrors.NewInternal(err)
+	}
+	result, err := r.applyConfig(ctx, req, config)
 	if err != nil {
 		return nil, err
 	}

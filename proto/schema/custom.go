@@ -114,6 +114,14 @@ func (k *Kind) Unmarshal(json []byte, obj proto.Message, o codec.DecodeOptions) 
 	return warnings, nil
 }
 
+// CheckJSON tells what Unmarshal would say of a document.
+func (k *Kind) CheckJSON(json []byte, o codec.DecodeOptions) (codec.Warnings, error) {
+	if k.Custom != nil {
+		return k.Unmarshal(json, k.New(), o)
+	}
+	return codec.Check(json, k.Descriptor, o)
+}
+
 // maxDropped bounds the unknown fields that one document reports.
 const maxDropped = 100
 
@@ -127,6 +135,11 @@ func (k *Kind) ToTree(obj proto.Message) (map[string]any, error) {
 		return nil, err
 	}
 	return codec.For(customDescriptor).WireToTree(wire, codec.EncodeOptions{APIVersion: k.APIVersion(), Kind: k.Kind})
+}
+
+// AppendJSON appends the JSON of an object, with apiVersion and kind, to dst.
+func (k *Kind) AppendJSON(dst []byte, obj proto.Message) ([]byte, error) {
+	return codec.AppendMessage(dst, obj, codec.EncodeOptions{APIVersion: k.APIVersion(), Kind: k.Kind})
 }
 
 // FromTree reads a tree into an object, which is reset first.

@@ -1,17 +1,18 @@
 package apply
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
+	"sync"
 
+	"google.golang.org/protobuf/proto"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
-	"sigs.k8s.io/structured-merge-diff/v6/merge"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
 	"github.com/keelson/keelson/proto/apierrors"
+	"github.com/keelson/keelson/proto/codec"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/schema"
 )
@@ -19,12 +20,10 @@ import (
 // Request is an apply.
 type Request struct {
 	Kind *schema.Kind
-	// Live is the JSON tree of the stored object; nil where there is none. It is not changed. Its managed fields are
-	// taken from Managed.
-	Live    map[string]any
-	Managed []*metav1.ManagedFieldsEntry
-	// Config is what the client applies; it is not changed.
-	Config map[string]any
+	// Live is the stored object; nil where there is none. It is not changed.
+	Live proto.Message
+	// Config is what the client applies, as JSON.
+	Config []byte
 	Writer Writer
 	// Force takes fields over from other managers instead of refusing.
 	Force bool
@@ -32,11 +31,9 @@ type Request struct {
 
 // Result is what an apply makes of an object.
 type Result struct {
-	// Tree is the merged object, without managed fields; it has no defaults for what it gained. It may share parts with
-	// the request's trees.
-	Tree map[string]any
-	// Managed are the object's new managed fields.
-	Managed []*metav1.ManagedFieldsEntry
+	// Object is the merged object with its new managed fields; it has no defaults for what it gained. It shares nothing with
+	// the live one but entries of managed fields.
+	Object proto.Message
 	// Changed is false where the object is as it was; then entries keep their times.
 	Changed bool
 }
@@ -48,251 +45,313 @@ const (
 )
 
 // Apply merges a configuration into an object: what the manager applied before and left out now goes, unless somebody
-// else owns it too. Errors are API errors; where other managers own fields that get another value, it is the conflict
-// that Kubernetes' clients know.
+// else owns it too. Errors are API errors, but for values that a field does not take; where other managers own fields that
+// get another value, it is the conflict that Kubernetes' clients know.
 func Apply(r Request) (*Result, error) {
-	k := r.Kind
-	if err := checkConfig(r); err != nil {
+	a := appliers.Get().(*applier)
+	defer a.free()
+	a.Request, a.t = r, kindTypeOf(r.Kind)
+	if err := a.read(); err != nil {
 		return nil, err
 	}
-	t := typeOf(k)
-	config, err := t.FromUnstructured(r.Config)
-	if err != nil {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("failed to create typed patch object (%s): %v", name(r), err))
-	}
-	live, err := t.FromUnstructured(without(r.Live, "managedFields"), typed.AllowDuplicates)
-	if err != nil {
-		return nil, apierrors.NewInternal(fmt.Errorf("failed to create typed live object (%s): %w", name(r), err))
-	}
-	entries, ok := decode(r.Managed)
-	if !ok {
-		return nil, apierrors.NewInternal(errors.New("failed to decode managed fields"))
-	}
-	a := applier{version: k.APIVersion(), self: manager{name: r.Writer.name(), operation: OperationApply, subresource: r.Writer.Subresource},
-		times: map[string]*metav1.Time{}, names: map[string]manager{}, managed: fieldpath.ManagedFields{}}
-	var other []*entry // of other versions
-	for _, e := range entries {
-		if e.version != a.version {
-			other = append(other, e)
-			continue
-		}
-		if err := a.add(e); err != nil {
-			return nil, apierrors.NewInternal(err)
-		}
-	}
-	if r.Live != nil && len(entries) == 0 {
-		if err := a.claim(live); err != nil {
-			return nil, apierrors.NewInternal(err)
-		}
-	}
-	merged, managed, err := a.run(t, live, config, r)
-	if err != nil {
+	if err := a.owners(); err != nil {
 		return nil, err
 	}
-	out := &Result{Changed: merged != nil, Tree: maps.Clone(without(r.Live, "managedFields"))}
-	if merged != nil {
-		tree, ok := merged.AsValue().Unstructured().(map[string]any)
-		if !ok {
-			return nil, apierrors.NewInternal(errors.New("the merged object is not an object"))
-		}
-		out.Tree = tree
-		a.times[a.key(a.self)] = seconds(r.Writer.Now)
+	if err := a.merge(); err != nil {
+		return nil, err
 	}
-	if r.Writer.name() == kubectl && syncLastApplied(out.Tree, r.Config) {
-		out.Changed = true
-	}
-	if out.Managed, err = a.entries(managed, other); err != nil {
-		return nil, apierrors.NewInternal(err)
-	}
-	return out, nil
-}
-
-func checkConfig(r Request) error {
-	want := r.Kind.APIVersion()
-	if got, _ := r.Config["apiVersion"].(string); got != want {
-		return apierrors.NewBadRequest(fmt.Sprintf("Incorrect version specified in apply patch. Specified patch version: %s, expected: %s",
-			got, want))
-	}
-	if meta, ok := r.Config["metadata"].(map[string]any); ok && meta["managedFields"] != nil {
-		return apierrors.NewBadRequest("metadata.managedFields must be nil")
-	}
-	return nil
-}
-
-func name(r Request) string {
-	meta, _ := r.Config["metadata"].(map[string]any)
-	ns, _ := meta["namespace"].(string)
-	n, _ := meta["name"].(string)
-	group, version := schema.SplitAPIVersion(r.Kind.APIVersion())
-	return fmt.Sprintf("%s/%s; %s, Kind=%s", ns, n, strings.TrimPrefix(group+"/"+version, "/"), r.Kind.Kind)
-}
-
-// without returns a tree that lacks one field of metadata, sharing the rest.
-func without(tree map[string]any, field string) map[string]any {
-	meta, ok := tree["metadata"].(map[string]any)
-	if tree == nil {
-		return map[string]any{}
-	}
-	if !ok || meta[field] == nil {
-		return tree
-	}
-	out, m := maps.Clone(tree), maps.Clone(meta)
-	delete(m, field)
-	out["metadata"] = m
-	return out
+	return a.result()
 }
 
 // applier is one apply at work.
 type applier struct {
-	version string
-	self    manager
-	managed fieldpath.ManagedFields
-	names   map[string]manager
-	times   map[string]*metav1.Time
+	Request
+	t       *kindType
+	managed []*metav1.ManagedFieldsEntry
+	// memory of the nodes, and the documents that they refer to
+	memory         codec.Nodes
+	json, setBytes []byte
+
+	live, config, merged codec.Node
+	// applied is the encoded set of what the configuration names.
+	applied []byte
+	own     *entry   // of the manager itself; nil at first
+	others  []*entry // of the same version
+	foreign []*entry // of other versions, which are left alone
 }
 
-// key makes the string by which structured-merge-diff knows a manager.
-func (a *applier) key(m manager) string {
-	s := strings.Join([]string{m.name, m.operation, m.apiVersion, m.subresource}, "\x00")
-	a.names[s] = m
-	return s
+var appliers = sync.Pool{New: func() any { return new(applier) }}
+
+func (a *applier) free() {
+	memory, json, setBytes := a.memory, a.json[:0], a.setBytes[:0]
+	if cap(json) > maxPooled {
+		json = nil
+	}
+	if cap(setBytes) > maxPooled {
+		setBytes = nil
+	}
+	memory.Reset()
+	*a = applier{memory: memory, json: json, setBytes: setBytes}
+	appliers.Put(a)
 }
 
-func (a *applier) add(e *entry) error {
-	set, err := e.fields()
-	if err != nil {
+// read parses and checks what the client sent and what is there.
+func (a *applier) read() error {
+	var err error
+	if a.config, err = a.memory.Parse(a.Config); err != nil || a.config.Kind != codec.ObjectNode {
+		return apierrors.NewBadRequest("error decoding YAML: the configuration is not an object")
+	}
+	if want, got := a.Kind.APIVersion(), a.config.Member("apiVersion").String(); got != want {
+		return apierrors.NewBadRequest(fmt.Sprintf("Incorrect version specified in apply patch. Specified patch version: %s, expected: %s",
+			got, want))
+	}
+	if m := a.config.Member("metadata").Member("managedFields"); m != nil && m.Kind != codec.NullNode {
+		return apierrors.NewBadRequest("metadata.managedFields must be nil")
+	}
+	if !a.t.check(&a.config, false) {
+		return apierrors.NewBadRequest(fmt.Sprintf("failed to create typed patch object (%s): %v", a.name(), a.misfit(&a.config)))
+	}
+	a.live = codec.Node{Kind: codec.ObjectNode}
+	if a.Live == nil {
+		return nil
+	}
+	a.managed, a.Live = a.Kind.Meta(a.Live).GetManagedFields(), unmanaged(a.Kind, a.Live)
+	if a.json, err = a.Kind.AppendJSON(a.json, a.Live); err != nil {
+		return apierrors.NewInternal(err)
+	}
+	if a.live, err = a.memory.Parse(a.json); err != nil {
+		return apierrors.NewInternal(err)
+	}
+	if !a.t.check(&a.live, true) {
+		return apierrors.NewInternal(fmt.Errorf("failed to create typed live object (%s): %w", a.name(), a.misfit(&a.live, typed.AllowDuplicates)))
+	}
+	return nil
+}
+
+// misfit says why a value is not of the kind's type, as Kubernetes does.
+func (a *applier) misfit(n *codec.Node, o ...typed.ValidationOptions) error {
+	if _, err := typeOf(a.Kind).FromUnstructured(n.Tree(), o...); err != nil {
 		return err
 	}
-	key := a.key(e.manager)
-	a.managed[key] = fieldpath.NewVersionedSet(set, fieldpath.APIVersion(e.version), e.operation == OperationApply)
-	a.times[key] = e.time
+	return errors.New("value does not fit the schema")
+}
+
+func (a *applier) name() string {
+	meta := a.config.Member("metadata")
+	group, version := schema.SplitAPIVersion(a.Kind.APIVersion())
+	return fmt.Sprintf("%s/%s; %s, Kind=%s", meta.Member("namespace").String(), meta.Member("name").String(),
+		strings.TrimPrefix(group+"/"+version, "/"), a.Kind.Kind)
+}
+
+// owners reads the managed fields that there are, and makes the set of what is applied.
+func (a *applier) owners() error {
+	entries, ok := decode(a.managed)
+	if !ok {
+		return apierrors.NewInternal(errors.New("failed to decode managed fields"))
+	}
+	version := a.Kind.APIVersion()
+	self := manager{name: a.Writer.name(), operation: OperationApply, subresource: a.Writer.Subresource}
+	if a.Live != nil && len(entries) == 0 {
+		entries = a.claim(version)
+	}
+	for i, e := range entries {
+		switch {
+		case e.version != version:
+			a.foreign = append(a.foreign, e)
+			continue
+		case repeated(entries[i+1:], e):
+			continue // the last one counts
+		}
+		if err := e.reconcile(a.t, a.Kind); err != nil {
+			return apierrors.NewInternal(err)
+		}
+		if e.manager == self {
+			a.own = e
+		} else {
+			a.others = append(a.others, e)
+		}
+	}
+	a.setBytes = nodeSet{ignored: a.ignored}.append(a.setBytes[:0], &a.config, a.t)
+	a.applied = a.setBytes
 	return nil
+}
+
+func repeated(list []*entry, e *entry) bool {
+	for _, o := range list {
+		if o.manager == e.manager && o.version == e.version {
+			return true
+		}
+	}
+	return false
 }
 
 // claim gives everything that is there to a manager of its own: the object was not tracked so far.
-func (a *applier) claim(live *typed.TypedValue) error {
-	set, err := live.ToFieldSet()
+func (a *applier) claim(version string) []*entry {
+	raw := nodeSet{ignored: func(string, string) bool { return false }}.append(nil, &a.live, a.t)
+	if string(raw) == "{}" {
+		return nil
+	}
+	return []*entry{{manager: manager{name: beforeFirstApply, operation: OperationUpdate, apiVersion: version}, version: version, raw: raw}}
+}
+
+// merge makes the new object and settles who owns what of it.
+func (a *applier) merge() error {
+	a.merged = joiner{&a.memory}.join(&a.live, &a.config, a.t)
+	pruned, err := a.prune()
 	if err != nil {
 		return err
 	}
-	if set = set.Difference(server); set.Empty() {
+	if !pruned && (len(a.others) == 0 || a.merged.Same(&a.live)) {
 		return nil
 	}
-	a.managed[a.key(manager{name: beforeFirstApply, operation: OperationUpdate, apiVersion: a.version})] =
-		fieldpath.NewVersionedSet(set, fieldpath.APIVersion(a.version), false)
+	change, err := compareNodes(&a.live, &a.merged, a.t, a.ignored)
+	if err != nil {
+		return apierrors.NewBadRequest("failed to compare objects: " + err.Error())
+	}
+	return a.settle(change)
+}
+
+// prune takes away what the manager applied before and not now.
+func (a *applier) prune() (bool, error) {
+	if a.own == nil || bytes.Equal(a.own.raw, a.applied) {
+		return false, nil
+	}
+	last, err := a.own.fields()
+	if err != nil {
+		return false, apierrors.NewInternal(err)
+	}
+	if last.Empty() {
+		return false, nil
+	}
+	whole, err := sets.parse(nodeSet{ignored: a.ignored, whole: true}.append(nil, &a.config, a.t))
+	if err != nil {
+		return false, apierrors.NewInternal(err)
+	}
+	now := []*fieldpath.Set{whole}
+	tops := topLevel(last)
+	for _, e := range a.others {
+		if !overlaps(e.raw, tops) {
+			continue
+		}
+		set, err := e.fields()
+		if err != nil {
+			return false, apierrors.NewInternal(err)
+		}
+		now = append(now, set)
+	}
+	p := pruner{memory: &a.memory, unusual: hollow(&a.live, a.t) || hollow(&a.config, a.t)}
+	left := a.merged
+	if !p.unusual {
+		left = p.prune(&a.merged, a.t, last, now, above{})
+	}
+	if p.unusual {
+		if left, err = pruneBySets(a.Kind, &a.merged, last, now); err != nil {
+			return false, apierrors.NewBadRequest("failed to prune fields: " + err.Error())
+		}
+	}
+	pruned := !left.Same(&a.merged)
+	a.merged = left
+	return pruned, nil
+}
+
+// settle takes from the others what changes, which is a conflict without force, and what goes.
+func (a *applier) settle(change Change) error {
+	if change.Empty() {
+		return nil
+	}
+	tops := topLevel(change.Set, change.Removed)
+	var found conflicts
+	type loss struct {
+		e    *entry
+		left *fieldpath.Set
+	}
+	var losses []loss
+	for _, e := range a.others {
+		if !overlaps(e.raw, tops) {
+			continue
+		}
+		set, err := e.fields()
+		if err != nil {
+			return apierrors.NewInternal(err)
+		}
+		taken := set.Intersection(change.Set)
+		found.add(e.manager, taken)
+		if left := set.Difference(taken).Difference(change.Removed); !left.Equals(set) {
+			losses = append(losses, loss{e, left})
+		}
+	}
+	if !a.Force && len(found) > 0 {
+		left := found
+		if a.Writer.name() == kubectl {
+			left = a.notLastApplied(found)
+		}
+		if len(left) > 0 {
+			return left.error()
+		}
+	}
+	for _, l := range losses {
+		l.e.replace(l.left)
+	}
 	return nil
 }
 
-// server are the fields that nobody owns.
-var server = func() *fieldpath.Set {
-	s := fieldpath.NewSet(fieldpath.MakePathOrDie("apiVersion"), fieldpath.MakePathOrDie("kind"), fieldpath.MakePathOrDie("metadata"))
-	for f := range serverFields {
-		s.Insert(fieldpath.MakePathOrDie("metadata", f))
+// result makes the object and its managed fields.
+func (a *applier) result() (*Result, error) {
+	out := &Result{Changed: !a.merged.Equal(&a.live)}
+	self := &entry{manager: manager{name: a.Writer.name(), operation: OperationApply, subresource: a.Writer.Subresource},
+		version: a.Kind.APIVersion()}
+	switch {
+	case out.Changed:
+		self.time = seconds(a.Writer.Now)
+	case a.own != nil:
+		self.time = a.own.time
 	}
-	return s
-}()
-
-func (a *applier) run(t typed.ParseableType, live, config *typed.TypedValue, r Request) (*typed.TypedValue, fieldpath.ManagedFields, error) {
-	u := (&merge.UpdaterBuilder{Converter: converter(a.version), IgnoreFilter: map[fieldpath.APIVersion]fieldpath.Filter{
-		fieldpath.APIVersion(a.version): fieldpath.NewExcludeSetFilter(resetFields(r.Kind, r.Writer.Subresource, r.Live, r.Config)),
-	}}).BuildUpdater()
-	self := a.key(a.self)
-	try := func(force bool) (*typed.TypedValue, fieldpath.ManagedFields, error) {
-		return u.Apply(live, config, fieldpath.APIVersion(a.version), a.managed.Copy(), self, force)
+	object := &a.merged
+	if !out.Changed {
+		object = &a.live
 	}
-	merged, managed, err := try(r.Force)
-	var conflicts merge.Conflicts
-	if errors.As(err, &conflicts) {
-		left := conflicts
-		if r.Writer.name() == kubectl {
-			left = notLastApplied(t, live, r, conflicts)
+	if a.Writer.name() == kubectl && a.syncLastApplied(object) {
+		out.Changed = true
+	}
+	list := a.foreign
+	if string(a.applied) != "{}" {
+		self.raw = bytes.Clone(a.applied)
+		if a.own != nil && bytes.Equal(a.own.raw, a.applied) {
+			self.raw = a.own.raw
 		}
-		if len(left) > 0 {
-			return nil, nil, a.conflict(left)
-		}
-		merged, managed, err = try(true)
+		list = append(list, self)
 	}
+	for _, e := range a.others {
+		if none, err := e.empty(); err != nil {
+			return nil, apierrors.NewInternal(err)
+		} else if !none {
+			list = append(list, e)
+		}
+	}
+	managed, err := encode(list)
 	if err != nil {
-		return nil, nil, apierrors.NewBadRequest(err.Error())
+		return nil, apierrors.NewInternal(err)
 	}
-	if vs := managed[self]; vs != nil {
-		if set := vs.Set().Difference(server); set.Empty() {
-			delete(managed, self)
-		} else {
-			managed[self] = fieldpath.NewVersionedSet(set, vs.APIVersion(), vs.Applied())
-		}
+	if out.Object, err = a.object(object, out.Changed); err != nil {
+		return nil, err
 	}
-	return merged, managed, nil
+	if meta := a.Kind.Meta(out.Object); meta != nil {
+		meta.ManagedFields = managed
+	}
+	return out, nil
 }
 
-// partFields are the fields of spec that subresources change which show the whole object but change a part of it.
-var partFields = map[string][]string{
-	"ephemeralcontainers": {"ephemeralContainers"},
-	"resize":              {"containers", "initContainers"},
+// object returns the message of an object, without managed fields.
+func (a *applier) object(n *codec.Node, changed bool) (proto.Message, error) {
+	if !changed && a.Live != nil {
+		return proto.Clone(a.Live), nil
+	}
+	var err error
+	// The set is written out by now, and its memory free.
+	if a.setBytes, err = codec.AppendNode(a.setBytes[:0], n); err != nil {
+		return nil, err
+	}
+	obj := a.Kind.New()
+	_, err = a.Kind.Unmarshal(a.setBytes, obj, codec.DecodeOptions{})
+	return obj, err
 }
-
-// resetFields are the fields that a write of the given subresource does not change, and so does not own. The fields of a
-// custom kind are those that the trees have.
-func resetFields(k *schema.Kind, subresource string, trees ...map[string]any) *fieldpath.Set {
-	out := fieldpath.NewSet()
-	if !k.HasStatus() {
-		return out
-	}
-	if subresource != "status" {
-		out.Insert(fieldpath.MakePathOrDie("status"))
-		if kept := partFields[subresource]; kept != nil {
-			if spec := k.Descriptor.Fields().ByName("spec"); spec != nil {
-				for i := range spec.Message().Fields().Len() {
-					if n := spec.Message().Fields().Get(i).JSONName(); !slices.Contains(kept, n) {
-						out.Insert(fieldpath.MakePathOrDie("spec", n))
-					}
-				}
-			}
-		}
-		return out
-	}
-	reset := func(name string) {
-		switch name {
-		case "metadata", "status", "apiVersion", "kind":
-		default:
-			out.Insert(fieldpath.MakePathOrDie(name))
-		}
-	}
-	if k.IsCustom() {
-		for _, tree := range trees {
-			for name := range tree {
-				reset(name)
-			}
-		}
-		return out
-	}
-	fields := k.Descriptor.Fields()
-	for i := range fields.Len() {
-		reset(fields.Get(i).JSONName())
-	}
-	return out
-}
-
-func (a *applier) entries(managed fieldpath.ManagedFields, other []*entry) ([]*metav1.ManagedFieldsEntry, error) {
-	list := other
-	for key, vs := range managed {
-		list = append(list, &entry{manager: a.names[key], version: string(vs.APIVersion()), time: a.times[key], set: vs.Set()})
-	}
-	return encode(list)
-}
-
-// converter knows one version: entries of others are kept out of merges.
-type converter string
-
-// Convert implements merge.Converter.
-func (c converter) Convert(v *typed.TypedValue, version fieldpath.APIVersion) (*typed.TypedValue, error) {
-	if string(version) != string(c) {
-		return nil, errOtherVersion
-	}
-	return v, nil
-}
-
-// IsMissingVersionError implements merge.Converter.
-func (converter) IsMissingVersionError(err error) bool { return errors.Is(err, errOtherVersion) }
-
-var errOtherVersion = errors.New("another version")

@@ -72,24 +72,16 @@ func owned(t testing.TB, list []*metav1.ManagedFieldsEntry, name string) string 
 // applyTo does what the server does: merge, read, default.
 func applyTo(t testing.TB, live *appsv1.Deployment, config, manager string, force bool, n int) (*appsv1.Deployment, error) {
 	t.Helper()
-	r := Request{Kind: kind(t), Config: treeOf(t, config), Writer: Writer{Manager: manager, Now: at(n)}, Force: force}
+	r := Request{Kind: kind(t), Config: []byte(config), Writer: Writer{Manager: manager, Now: at(n)}, Force: force}
 	if live != nil {
-		tree, err := codec.ToTree(live)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Live, r.Managed = tree, live.Metadata.ManagedFields
+		r.Live = live
 	}
 	res, err := Apply(r)
 	if err != nil {
 		return nil, err
 	}
-	d := &appsv1.Deployment{}
-	if _, err := codec.FromTree(res.Tree, d, codec.DecodeOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	d := res.Object.(*appsv1.Deployment)
 	kind(t).Default(d)
-	d.Metadata.ManagedFields = res.Managed
 	return d, nil
 }
 
@@ -317,17 +309,19 @@ func BenchmarkApply(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	tree, err := codec.ToTree(d)
-	if err != nil {
-		b.Fatal(err)
-	}
 	for _, c := range []struct{ name, config string }{{"no-op", manifest}, {"change", strings.Replace(manifest, "x:1", "x:2", 1)}} {
-		config := treeOf(b, c.config)
-		b.Run(c.name, func(b *testing.B) {
+		b.Run(c.name+"/nodes", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Apply(Request{Kind: k, Live: tree, Managed: d.Metadata.ManagedFields, Config: config,
-					Writer: Writer{Manager: "kubectl", Now: at(1)}}); err != nil {
+				if _, err := Apply(Request{Kind: k, Live: d, Config: []byte(c.config), Writer: Writer{Manager: "kubectl", Now: at(1)}}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(c.name+"/structured-merge-diff", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := applyByOracle(k, d, []byte(c.config), Writer{Manager: "kubectl", Now: at(1)}, false); err != nil {
 					b.Fatal(err)
 				}
 			}

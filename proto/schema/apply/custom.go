@@ -5,49 +5,49 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
-	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
+	"github.com/keelson/keelson/proto/codec"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/schema"
 )
 
-// typedOf returns a custom object as structured-merge-diff sees it. Managed fields are not part of it.
-func typedOf(k *schema.Kind, obj proto.Message) (*typed.TypedValue, error) {
-	tree, err := k.ToTree(obj)
+// customNode returns a custom object as its owners see it, without managed fields. ok is false where it does not fit its
+// schema: one that is about to be refused, or that was stored before the schema changed.
+func customNode(k *schema.Kind, t *kindType, obj proto.Message) (n codec.Node, ok bool, err error) {
+	json, err := k.AppendJSON(nil, unmanaged(k, obj))
 	if err != nil {
-		return nil, err
+		return n, false, err
 	}
-	return typeOf(k).FromUnstructured(without(tree, "managedFields"), typed.AllowDuplicates)
+	if n, err = codec.ParseNode(json); err != nil {
+		return n, false, err
+	}
+	return n, t.check(&n, true), nil
 }
 
-// diffCustom is Diff for custom objects; live is nil for a new object. An object that does not fit its schema, such as
-// one that is about to be refused, has changed nothing.
+// diffCustom is Diff for custom objects; live is nil for a new object. An object that does not fit its schema has changed
+// nothing.
 func diffCustom(k *schema.Kind, live, obj proto.Message) (Change, error) {
 	c := Change{Set: fieldpath.NewSet(), Removed: fieldpath.NewSet()}
 	if was, ok := live.(*metav1.CustomObject); ok && sameOwned(was, obj.(*metav1.CustomObject)) {
 		return c, nil
 	}
-	now, err := typedOf(k, obj)
-	if err != nil {
+	t := kindTypeOf(k)
+	now, ok, err := customNode(k, t, obj)
+	if err != nil || !ok {
 		return c, nil //nolint:nilerr // validation names the fields
 	}
-	if live == nil {
-		set, err := now.ToFieldSet()
-		if err == nil {
-			c.Set = set.Difference(server)
+	was := codec.Node{Kind: codec.ObjectNode}
+	if live != nil {
+		if was, ok, err = customNode(k, t, live); err != nil || !ok {
+			return c, nil //nolint:nilerr // as above
 		}
-		return c, err
 	}
-	was, err := typedOf(k, live)
-	if err != nil {
-		return c, nil //nolint:nilerr // the schema has changed since it was stored
-	}
-	cmp, err := was.Compare(now)
-	if err != nil {
-		return c, err
-	}
-	c.Set, c.Removed = cmp.Modified.Union(cmp.Added).Difference(server), cmp.Removed.Difference(server)
-	return c, nil
+	return compareNodes(&was, &now, t, ofServer)
+}
+
+// ofServer tells which fields nobody owns.
+func ofServer(root, second string) bool {
+	return root == "apiVersion" || root == "kind" || root == "metadata" && serverFields[second]
 }
 
 // sameOwned tells at little cost that nothing that somebody can own differs.
@@ -61,13 +61,14 @@ func sameOwned(a, b *metav1.CustomObject) bool {
 
 // createCustom gives everything in a new custom object to the writer.
 func createCustom(k *schema.Kind, meta *metav1.ObjectMeta, obj proto.Message, w Writer) error {
-	change, err := diffCustom(k, nil, obj)
-	if err != nil || change.Set.Empty() {
-		return err
+	t := kindTypeOf(k)
+	n, ok, err := customNode(k, t, obj)
+	if err != nil || !ok {
+		return nil //nolint:nilerr // validation names the fields
 	}
-	raw, err := change.Set.ToJSON()
-	if err != nil {
-		return err
+	raw := nodeSet{ignored: ofServer}.append(nil, &n, t)
+	if len(raw) <= len("{}") {
+		return nil
 	}
 	meta.ManagedFields = []*metav1.ManagedFieldsEntry{{Manager: w.name(), Operation: OperationUpdate, ApiVersion: k.APIVersion(),
 		Time: seconds(w.Now), FieldsType: fieldsV1, FieldsV1: &metav1.FieldsV1{Raw: raw}, Subresource: w.Subresource}}

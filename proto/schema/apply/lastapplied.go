@@ -3,88 +3,86 @@ package apply
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
-	"sigs.k8s.io/structured-merge-diff/v6/merge"
-	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
 	"github.com/keelson/keelson/proto/codec"
 )
 
 // notLastApplied drops the conflicts over fields that kubectl itself set by client-side apply and that are still as it
 // set them: switching to server-side apply is no conflict.
-func notLastApplied(t typed.ParseableType, live *typed.TypedValue, r Request, conflicts merge.Conflicts) merge.Conflicts {
-	owned := lastAppliedSet(t, live, r)
+func (a *applier) notLastApplied(found conflicts) conflicts {
+	owned := a.lastAppliedSet()
 	if owned == nil {
-		return conflicts
+		return found
 	}
-	var left merge.Conflicts
-	for _, c := range conflicts {
-		if !owned.Has(c.Path) {
-			left = append(left, c)
-		}
-	}
-	return left
+	return slices.DeleteFunc(slices.Clone(found), func(c conflict) bool { return owned.Has(c.path) })
 }
 
-func lastAppliedSet(t typed.ParseableType, live *typed.TypedValue, r Request) *fieldpath.Set {
-	meta, _ := r.Live["metadata"].(map[string]any)
-	annotations, _ := meta["annotations"].(map[string]any)
-	text, _ := annotations[lastAppliedConfig].(string)
+func (a *applier) lastAppliedSet() *fieldpath.Set {
+	text := lastApplied(&a.live)
 	if text == "" {
 		return nil
 	}
-	tree, err := codec.ParseTree([]byte(text))
+	last, err := codec.ParseNode([]byte(text))
+	if err != nil || last.Member("apiVersion").String() != a.Kind.APIVersion() || !a.t.check(&last, false) {
+		return nil
+	}
+	all := func(string, string) bool { return false }
+	set, err := parseSet(nodeSet{whole: true, ignored: all}.append(nil, &last, a.t))
 	if err != nil {
 		return nil
 	}
-	m, ok := tree.(map[string]any)
-	if !ok || m["apiVersion"] != r.Kind.APIVersion() {
-		return nil
-	}
-	last, err := t.FromUnstructured(m)
+	diff, err := compareNodes(&last, &a.live, a.t, all)
 	if err != nil {
 		return nil
 	}
-	set, err := last.ToFieldSet()
-	if err != nil {
-		return nil
-	}
-	diff, err := last.Compare(live)
-	if err != nil {
-		return nil
-	}
-	return set.Difference(diff.Modified).Difference(diff.Added).Difference(diff.Removed)
+	return set.Difference(diff.Set).Difference(diff.Removed)
+}
+
+func lastApplied(n *codec.Node) string {
+	return n.Member("metadata").Member("annotations").Member(lastAppliedConfig).String()
 }
 
 // syncLastApplied keeps the annotation of client-side apply, where there is one, in step with what was applied: the
 // user may go back.
-func syncLastApplied(tree, config map[string]any) (changed bool) {
-	meta, _ := tree["metadata"].(map[string]any)
-	annotations, _ := meta["annotations"].(map[string]any)
-	if text, _ := annotations[lastAppliedConfig].(string); text == "" {
+func (a *applier) syncLastApplied(object *codec.Node) (changed bool) {
+	was := lastApplied(object)
+	if was == "" {
 		return false
 	}
-	applied := config
-	if m, ok := config["metadata"].(map[string]any); ok {
-		if a, ok := m["annotations"].(map[string]any); ok && a[lastAppliedConfig] != nil {
-			applied, m, a = maps.Clone(config), maps.Clone(m), maps.Clone(a)
-			delete(a, lastAppliedConfig)
-			m["annotations"], applied["metadata"] = a, m
+	applied, _ := a.config.Tree().(map[string]any)
+	if m, ok := applied["metadata"].(map[string]any); ok {
+		if annotations, ok := m["annotations"].(map[string]any); ok && annotations[lastAppliedConfig] != nil {
+			m, annotations = maps.Clone(m), maps.Clone(annotations)
+			delete(annotations, lastAppliedConfig)
+			m["annotations"], applied["metadata"] = annotations, m
 		}
 	}
 	text, err := json.Marshal(applied)
 	if err != nil {
 		return false
 	}
-	after := string(append(text, '\n'))
-	if annotations[lastAppliedConfig] == after {
+	now := string(append(text, '\n'))
+	if was == now {
 		return false
 	}
-	// The tree may share these parts with the live object.
-	meta, annotations = maps.Clone(meta), maps.Clone(annotations)
-	annotations[lastAppliedConfig] = after
-	meta["annotations"] = annotations
-	tree["metadata"] = meta
+	*object = with(*object, now, "metadata", "annotations", lastAppliedConfig)
 	return true
+}
+
+// with returns a node with another text at a path of names, which is there.
+func with(n codec.Node, text string, path ...string) codec.Node {
+	if len(path) == 0 {
+		n.Text = text
+		return n
+	}
+	n.Items = slices.Clone(n.Items)
+	for i := range n.Items {
+		if n.Items[i].Name == path[0] {
+			n.Items[i] = with(n.Items[i], text, path[1:]...)
+		}
+	}
+	return n
 }

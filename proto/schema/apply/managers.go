@@ -7,9 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/schema"
 )
 
 // Operations of a managed fields entry.
@@ -33,7 +36,7 @@ type entry struct {
 	version string
 	time    *metav1.Time
 	raw     []byte
-	set     *fieldpath.Set // shared, not to be changed
+	read    *parsed // shared, not to be changed
 }
 
 // decode reads managed fields. ok is false where they are malformed: ownership is then forgotten, as Kubernetes does.
@@ -56,17 +59,31 @@ func decode(list []*metav1.ManagedFieldsEntry) (out []*entry, ok bool) {
 }
 
 func (e *entry) fields() (*fieldpath.Set, error) {
-	if e.set == nil {
-		set, err := sets.parse(e.raw)
+	p, err := e.parsed()
+	if err != nil {
+		return nil, err
+	}
+	return p.set, nil
+}
+
+func (e *entry) parsed() (*parsed, error) {
+	if e.read == nil {
+		p, err := sets.get(e.raw)
 		if err != nil {
 			return nil, fmt.Errorf("managed fields of %q: %w", e.name, err)
 		}
-		e.set = set
+		e.read = p
 	}
-	return e.set, nil
+	return e.read, nil
 }
 
-func (e *entry) replace(set *fieldpath.Set) { e.set, e.raw = set, nil }
+// empty tells whether an entry has no field.
+func (e *entry) empty() (bool, error) {
+	set, err := e.fields()
+	return err == nil && set.Empty(), err
+}
+
+func (e *entry) replace(set *fieldpath.Set) { e.read, e.raw = &parsed{set: set}, nil }
 
 // encode writes entries in Kubernetes' order: by operation, time, manager, version, subresource.
 func encode(list []*entry) ([]*metav1.ManagedFieldsEntry, error) {
@@ -77,7 +94,7 @@ func encode(list []*entry) ([]*metav1.ManagedFieldsEntry, error) {
 	out := make([]*metav1.ManagedFieldsEntry, 0, len(list))
 	for _, e := range list {
 		if e.raw == nil {
-			raw, err := e.set.ToJSON()
+			raw, err := e.read.set.ToJSON()
 			if err != nil {
 				return nil, err
 			}
@@ -129,6 +146,31 @@ func limit(list []*entry) ([]*entry, error) {
 		count--
 	}
 	return list, nil
+}
+
+// unmanaged returns an object without managed fields; it shares all else.
+func unmanaged(k *schema.Kind, obj proto.Message) proto.Message {
+	meta := k.Meta(obj)
+	if len(meta.GetManagedFields()) == 0 {
+		return obj
+	}
+	bare := without(meta.ProtoReflect(), "managedFields")
+	m := obj.ProtoReflect()
+	out := without(m, "metadata")
+	out.Set(m.Descriptor().Fields().ByName("metadata"), protoreflect.ValueOfMessage(bare))
+	return out.Interface()
+}
+
+// without returns a message that lacks a field and shares the others.
+func without(m protoreflect.Message, field protoreflect.Name) protoreflect.Message {
+	out := m.New()
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if fd.Name() != field {
+			out.Set(fd, v)
+		}
+		return true
+	})
+	return out
 }
 
 func seconds(t time.Time) *metav1.Time {

@@ -26,7 +26,7 @@ func Merge(k *schema.Kind, live, config map[string]any) (map[string]any, error) 
 	if paths := atomics(config, set); len(paths) > 0 {
 		return nil, fmt.Errorf("invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: %s", strings.Join(paths, ", "))
 	}
-	base := without(live, "managedFields")
+	base := treeWithout(live, "managedFields")
 	typedLive, err := t.FromUnstructured(base, typed.AllowDuplicates)
 	if err != nil {
 		return nil, err
@@ -107,4 +107,19 @@ func elementAt(list []any, e fieldpath.PathElement) any {
 		}
 	}
 	return nil
+}
+
+// treeWithout returns a tree that lacks one field of metadata, sharing the rest.
+func treeWithout(tree map[string]any, field string) map[string]any {
+	meta, ok := tree["metadata"].(map[string]any)
+	if tree == nil {
+		return map[string]any{}
+	}
+	if !ok || meta[field] == nil {
+		return tree
+	}
+	out, m := maps.Clone(tree), maps.Clone(meta)
+	delete(m, field)
+	out["metadata"] = m
+	return out
 }

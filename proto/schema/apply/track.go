@@ -136,7 +136,7 @@ func update(entries []*entry, change Change, version string, w Writer) ([]*entry
 		kept = append(kept, e)
 	}
 	if mine == nil {
-		mine = &entry{manager: self, version: version, set: fieldpath.NewSet()}
+		mine = &entry{manager: self, version: version, read: &parsed{set: fieldpath.NewSet()}}
 		kept = append(kept, mine)
 	}
 	set, err := mine.fields()
