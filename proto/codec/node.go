@@ -105,18 +105,18 @@ type Nodes struct {
 
 // Sizes of pieces, in nodes of 64 bytes. What exceeds maxKept is not kept for later documents.
 const (
-	firstPiece = 256
-	maxPiece   = 4096
-	maxKept    = 4096
+	minPiece = 64
+	maxPiece = 4096
+	maxKept  = 4096
 )
 
 // Make returns n empty nodes.
 func (m *Nodes) Make(n int) []Node {
 	last := len(m.pieces) - 1
 	if last < 0 || cap(m.pieces[last])-len(m.pieces[last]) < n {
-		size := firstPiece
+		size := minPiece
 		if last >= 0 {
-			size = min(2*cap(m.pieces[last]), maxPiece)
+			size = max(size, min(2*cap(m.pieces[last]), maxPiece))
 		}
 		m.pieces = append(m.pieces, make([]Node, 0, max(size, n)))
 		last++
@@ -153,6 +153,10 @@ func (m *Nodes) Parse(json []byte) (Node, error) {
 	defer p.free()
 	p.in, p.i = json, 0
 	p.space()
+	if len(m.pieces) == 0 {
+		// JSON of the API has a value for each 12 to 25 bytes.
+		m.pieces = append(m.pieces, make([]Node, 0, min(len(json)/12+4, maxPiece)))
+	}
 	b := nodeBuilder{parser: p, Nodes: m}
 	n, err := b.value(0)
 	b.open = b.open[:0]

@@ -76,12 +76,18 @@ func Unmarshal(json []byte, obj proto.Message, o DecodeOptions) (Warnings, error
 }
 
 // Check tells what Unmarshal would say of the JSON of a message.
-func Check(json []byte, md protoreflect.MessageDescriptor, o DecodeOptions) (Warnings, error) {
-	b := buffers.Get().(*[]byte)
-	defer putBuffer(b)
-	wire, warnings, err := For(md).ParseJSON((*b)[:0], json, o)
+func Check(n *Node, md protoreflect.MessageDescriptor, o DecodeOptions) (Warnings, error) {
+	json, wire := buffers.Get().(*[]byte), buffers.Get().(*[]byte)
+	defer putBuffer(json)
+	defer putBuffer(wire)
+	text, err := AppendNode((*json)[:0], n)
+	if err != nil {
+		return nil, err
+	}
+	*json = text
+	out, warnings, err := For(md).ParseJSON((*wire)[:0], text, o)
 	if err == nil {
-		*b = wire
+		*wire = out
 	}
 	return warnings, err
 }

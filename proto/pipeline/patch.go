@@ -112,21 +112,12 @@ func (r *request) fromTree(k *schema.Kind, tree map[string]any, obj proto.Messag
 
 // checkConfig checks an applied configuration as an object that is sent. Fields that a custom kind does not have are refused
 // by the type with which the configuration is merged, whatever validation the client asks for.
-func (r *request) checkConfig(config []byte) (codec.Warnings, error) {
-	n, err := codec.ParseNode(config)
-	if err != nil {
-		return nil, err
-	}
-	// Of a field that is there twice the last one counts, and a number is taken for what it is.
-	json, err := codec.AppendNode(nil, &n)
-	if err != nil {
-		return nil, err
-	}
+func (r *request) checkConfig(config *codec.Node) (codec.Warnings, error) {
 	k, o := r.res.kind, codec.DecodeOptions{Validation: r.validation, TypeMeta: &codec.TypeMeta{}}
 	if k.IsCustom() {
 		o.Validation = codec.Ignore
 	}
-	warnings, err := k.CheckJSON(json, o)
+	warnings, err := k.Check(config, o)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +153,7 @@ func (r *request) apply(ctx context.Context, req *resourcev1.PatchRequest) (*Res
 	return r.applyConfig(ctx, req, config)
 }
 
-func (r *request) applyConfig(ctx context.Context, req *resourcev1.PatchRequest, config []byte) (*Result, error) {
+func (r *request) applyConfig(ctx context.Context, req *resourcev1.PatchRequest, config *codec.Node) (*Result, error) {
 	var managed []*metav1.ManagedFieldsEntry
 	var warnings []string
 	checked := false
@@ -218,13 +209,13 @@ func (r *request) undecodable(err error) error {
 	return apierrors.NewBadRequest(fmt.Sprintf("failed to create typed patch object (%s/%s; %s, Kind=%s): %v", r.namespace, r.name, k.APIVersion(), k.Kind, err))
 }
 
-// readConfig returns the JSON of an apply's configuration, which is YAML, of which JSON is a part.
-func readConfig(patch []byte) ([]byte, error) {
+// readConfig reads an apply's configuration, which is YAML, of which JSON is a part.
+func readConfig(patch []byte) (*codec.Node, error) {
 	// Programs send JSON: that need not go through the YAML parser, which has the last word on everything else.
-	json := patch
-	n, err := codec.ParseNode(json)
+	n, err := codec.ParseNode(patch)
 	if err != nil {
-		if json, err = yaml.YAMLToJSON(patch); err != nil {
+		json, err := yaml.YAMLToJSON(patch)
+		if err != nil {
 			return nil, apierrors.NewBadRequest("error decoding YAML: " + err.Error())
 		}
 		if n, err = codec.ParseNode(json); err != nil {
@@ -234,7 +225,7 @@ func readConfig(patch []byte) ([]byte, error) {
 	if n.Kind != codec.ObjectNode {
 		return nil, apierrors.NewBadRequest("error decoding YAML: the configuration is not an object")
 	}
-	return json, nil
+	return &n, nil
 }
 
 // patchHandled patches what a subresource shows, and puts it back.
@@ -286,19 +277,19 @@ func (r *request) applyHandled(ctx context.Context, h *Handler, req *resourcev1.
 		return nil, err
 	}
 	k := r.body(h)
-	tree, err := codec.ParseTree(config)
-	if err != nil {
-		return nil, apierrors.NewInternal(err)
-	}
-	part := tree.(map[string]any)
+	part := config.Tree().(map[string]any)
 	if err := r.fromTree(k, part, k.New()); err != nil {
 		return nil, r.undecodable(err)
 	}
 	whole := h.Applied.Config(part)
 	whole["apiVersion"], whole["kind"] = r.res.kind.APIVersion(), r.res.kind.Kind
 	warnings := r.warnings
-	if config, err = codec.AppendTree(nil, whole); err != nil {
+	json, err := codec.AppendTree(nil, whole)
+	if err != nil {
 		return nil, apierrors.NewInternal(err)
+	}
+	if config, err = readConfig(json); err != nil {
+		return nil, err
 	}
 	result, err := r.applyConfig(ctx, req, config)
 	if err != nil {

@@ -114,12 +114,16 @@ func (k *Kind) Unmarshal(json []byte, obj proto.Message, o codec.DecodeOptions) 
 	return warnings, nil
 }
 
-// CheckJSON tells what Unmarshal would say of a document.
-func (k *Kind) CheckJSON(json []byte, o codec.DecodeOptions) (codec.Warnings, error) {
-	if k.Custom != nil {
-		return k.Unmarshal(json, k.New(), o)
+// Check tells what Unmarshal would say of a document.
+func (k *Kind) Check(doc *codec.Node, o codec.DecodeOptions) (codec.Warnings, error) {
+	if k.Custom == nil {
+		return codec.Check(doc, k.Descriptor, o)
 	}
-	return codec.Check(json, k.Descriptor, o)
+	json, err := codec.AppendNode(nil, doc)
+	if err != nil {
+		return nil, err
+	}
+	return k.Unmarshal(json, k.New(), o)
 }
 
 // maxDropped bounds the unknown fields that one document reports.

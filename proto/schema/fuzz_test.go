@@ -67,7 +67,11 @@ func FuzzApply(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		res, err := apply.Apply(apply.Request{Kind: k, Live: live, Config: doc, Writer: apply.Writer{Manager: "f"}, Force: true})
+		config, err := codec.ParseNode(doc)
+		if err != nil || config.Kind != codec.ObjectNode {
+			return
+		}
+		res, err := apply.Apply(apply.Request{Kind: k, Live: live, Config: &config, Writer: apply.Writer{Manager: "f"}, Force: true})
 		if err != nil {
 			return
 		}

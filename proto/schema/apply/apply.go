@@ -22,8 +22,8 @@ type Request struct {
 	Kind *schema.Kind
 	// Live is the stored object; nil where there is none. It is not changed.
 	Live proto.Message
-	// Config is what the client applies, as JSON.
-	Config []byte
+	// Config is what the client applies, an object.
+	Config *codec.Node
 	Writer Writer
 	// Force takes fields over from other managers instead of refusing.
 	Force bool
@@ -72,7 +72,7 @@ type applier struct {
 	memory         codec.Nodes
 	json, setBytes []byte
 
-	live, config, merged codec.Node
+	live, merged codec.Node
 	// applied is the encoded set of what the configuration names.
 	applied []byte
 	own     *entry   // of the manager itself; nil at first
@@ -97,20 +97,17 @@ func (a *applier) free() {
 
 // read parses and checks what the client sent and what is there.
 func (a *applier) read() error {
-	var err error
-	if a.config, err = a.memory.Parse(a.Config); err != nil || a.config.Kind != codec.ObjectNode {
-		return apierrors.NewBadRequest("error decoding YAML: the configuration is not an object")
-	}
-	if want, got := a.Kind.APIVersion(), a.config.Member("apiVersion").String(); got != want {
+	if want, got := a.Kind.APIVersion(), a.Config.Member("apiVersion").String(); got != want {
 		return apierrors.NewBadRequest(fmt.Sprintf("Incorrect version specified in apply patch. Specified patch version: %s, expected: %s",
 			got, want))
 	}
-	if m := a.config.Member("metadata").Member("managedFields"); m != nil && m.Kind != codec.NullNode {
+	if m := a.Config.Member("metadata").Member("managedFields"); m != nil && m.Kind != codec.NullNode {
 		return apierrors.NewBadRequest("metadata.managedFields must be nil")
 	}
-	if !a.t.check(&a.config, false) {
-		return apierrors.NewBadRequest(fmt.Sprintf("failed to create typed patch object (%s): %v", a.name(), a.misfit(&a.config)))
+	if !a.t.check(a.Config, false) {
+		return apierrors.NewBadRequest(fmt.Sprintf("failed to create typed patch object (%s): %v", a.name(), a.misfit(a.Config)))
 	}
+	var err error
 	a.live = codec.Node{Kind: codec.ObjectNode}
 	if a.Live == nil {
 		return nil
@@ -137,7 +134,7 @@ func (a *applier) misfit(n *codec.Node, o ...typed.ValidationOptions) error {
 }
 
 func (a *applier) name() string {
-	meta := a.config.Member("metadata")
+	meta := a.Config.Member("metadata")
 	group, version := schema.SplitAPIVersion(a.Kind.APIVersion())
 	return fmt.Sprintf("%s/%s; %s, Kind=%s", meta.Member("namespace").String(), meta.Member("name").String(),
 		strings.TrimPrefix(group+"/"+version, "/"), a.Kind.Kind)
@@ -171,7 +168,7 @@ func (a *applier) owners() error {
 			a.others = append(a.others, e)
 		}
 	}
-	a.setBytes = nodeSet{ignored: a.ignored}.append(a.setBytes[:0], &a.config, a.t)
+	a.setBytes = nodeSet{ignored: a.ignored}.append(a.setBytes[:0], a.Config, a.t)
 	a.applied = a.setBytes
 	return nil
 }
@@ -196,7 +193,7 @@ func (a *applier) claim(version string) []*entry {
 
 // merge makes the new object and settles who owns what of it.
 func (a *applier) merge() error {
-	a.merged = joiner{&a.memory}.join(&a.live, &a.config, a.t)
+	a.merged = joiner{&a.memory}.join(&a.live, a.Config, a.t)
 	pruned, err := a.prune()
 	if err != nil {
 		return err
@@ -223,7 +220,7 @@ func (a *applier) prune() (bool, error) {
 	if last.Empty() {
 		return false, nil
 	}
-	whole, err := sets.parse(nodeSet{ignored: a.ignored, whole: true}.append(nil, &a.config, a.t))
+	whole, err := sets.parse(nodeSet{ignored: a.ignored, whole: true}.append(nil, a.Config, a.t))
 	if err != nil {
 		return false, apierrors.NewInternal(err)
 	}
@@ -239,7 +236,7 @@ func (a *applier) prune() (bool, error) {
 		}
 		now = append(now, set)
 	}
-	p := pruner{memory: &a.memory, unusual: hollow(&a.live, a.t) || hollow(&a.config, a.t)}
+	p := pruner{memory: &a.memory, unusual: hollow(&a.live, a.t) || hollow(a.Config, a.t)}
 	left := a.merged
 	if !p.unusual {
 		left = p.prune(&a.merged, a.t, last, now, above{})

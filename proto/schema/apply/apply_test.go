@@ -47,6 +47,15 @@ func treeOf(t testing.TB, text string) map[string]any {
 	return v.(map[string]any)
 }
 
+func nodeOf(t testing.TB, text string) *codec.Node {
+	t.Helper()
+	n, err := codec.ParseNode([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &n
+}
+
 // at is the time of the nth write of a test.
 func at(n int) time.Time { return time.Unix(1_700_000_000+int64(n), 0) }
 
@@ -72,7 +81,7 @@ func owned(t testing.TB, list []*metav1.ManagedFieldsEntry, name string) string 
 // applyTo does what the server does: merge, read, default.
 func applyTo(t testing.TB, live *appsv1.Deployment, config, manager string, force bool, n int) (*appsv1.Deployment, error) {
 	t.Helper()
-	r := Request{Kind: kind(t), Config: []byte(config), Writer: Writer{Manager: manager, Now: at(n)}, Force: force}
+	r := Request{Kind: kind(t), Config: nodeOf(t, config), Writer: Writer{Manager: manager, Now: at(n)}, Force: force}
 	if live != nil {
 		r.Live = live
 	}
@@ -313,7 +322,8 @@ func BenchmarkApply(b *testing.B) {
 		b.Run(c.name+"/nodes", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Apply(Request{Kind: k, Live: d, Config: []byte(c.config), Writer: Writer{Manager: "kubectl", Now: at(1)}}); err != nil {
+				config := nodeOf(b, c.config)
+				if _, err := Apply(Request{Kind: k, Live: d, Config: config, Writer: Writer{Manager: "kubectl", Now: at(1)}}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -278,7 +278,7 @@ func (s subject) step(t testing.TB, r *rand.Rand, live proto.Message, n int) pro
 	}
 	force := r.IntN(3) > 0
 	want, wantErr := applyByOracle(k, live, config, w, force)
-	got, err := Apply(Request{Kind: k, Live: live, Config: config, Writer: w, Force: force})
+	got, err := Apply(Request{Kind: k, Live: live, Config: nodeOf(t, string(config)), Writer: w, Force: force})
 	if wantErr != nil && strings.Contains(wantErr.Error(), "live:") && err == nil {
 		return nil // start anew
 	}

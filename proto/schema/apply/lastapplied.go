@@ -52,7 +52,7 @@ func (a *applier) syncLastApplied(object *codec.Node) (changed bool) {
 	if was == "" {
 		return false
 	}
-	applied, _ := a.config.Tree().(map[string]any)
+	applied, _ := a.Config.Tree().(map[string]any)
 	if m, ok := applied["metadata"].(map[string]any); ok {
 		if annotations, ok := m["annotations"].(map[string]any); ok && annotations[lastAppliedConfig] != nil {
 			m, annotations = maps.Clone(m), maps.Clone(annotations)

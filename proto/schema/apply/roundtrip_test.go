@@ -31,7 +31,7 @@ func TestApplyOfAnything(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r := Request{Kind: k, Config: config, Writer: Writer{Manager: "m", Now: at(0)}}
+				r := Request{Kind: k, Config: nodeOf(t, string(config)), Writer: Writer{Manager: "m", Now: at(0)}}
 				res, err := Apply(r)
 				if err != nil {
 					if !strings.Contains(err.Error(), "duplicate entries") && !strings.Contains(err.Error(), "omits") {
