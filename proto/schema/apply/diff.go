@@ -124,6 +124,11 @@ func (d *differ) field(f *shape.Field, old, obj protoreflect.Message) {
 	d.push(fieldpath.PathElement{FieldName: &f.Name})
 	defer d.pop()
 	switch {
+	case f.Desc.IsMap() && f.Elem == nil && f.Desc.MapValue().Kind() == protoreflect.StringKind && f.Options.GetMapType() != "atomic":
+		d.texts(textMap(f, old), textMap(f, obj))
+		if was != is {
+			d.mark(is)
+		}
 	case f.Desc.IsMap():
 		d.maps(f, get(f, old, wasSet), get(f, obj, isSet), was, is)
 	case f.Desc.IsList():
@@ -168,6 +173,30 @@ func get(f *shape.Field, m protoreflect.Message, set bool) protoreflect.Value {
 		return protoreflect.Value{}
 	}
 	return m.Get(f.Desc)
+}
+
+func textMap(f *shape.Field, m protoreflect.Message) map[string]string {
+	if m == nil {
+		return nil
+	}
+	return f.TextMap(shape.PointerTo(m.Interface()))
+}
+
+// texts compares maps of strings: labels and annotations, which most writes are about.
+func (d *differ) texts(old, obj map[string]string) {
+	each := func(m, other map[string]string, added bool) {
+		for k, v := range m {
+			if o, ok := other[k]; ok && (!added || v == o) {
+				continue
+			}
+			key := k
+			d.push(fieldpath.PathElement{FieldName: &key})
+			d.mark(added)
+			d.pop()
+		}
+	}
+	each(old, obj, false)
+	each(obj, old, true)
 }
 
 func (d *differ) maps(f *shape.Field, old, obj protoreflect.Value, was, is bool) {

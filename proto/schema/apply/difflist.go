@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -24,12 +25,14 @@ func (d *differ) lists(f *shape.Field, old, obj protoreflect.Value, was, is bool
 		return
 	}
 	a, b := items(f, old), items(f, obj)
-	for _, key := range b.order {
-		d.item(f, b.pe[key], a.values[key], b.values[key])
+	for i := range b {
+		if len(b[i].values) > 0 {
+			d.item(f, find(a, i, b[i].key), b[i].values)
+		}
 	}
-	for _, key := range a.order {
-		if b.values[key] == nil {
-			d.item(f, a.pe[key], a.values[key], nil)
+	for i := range a {
+		if len(a[i].values) > 0 && find(b, i, a[i].key) == nil {
+			d.item(f, a[i].values, nil)
 		}
 	}
 	if was != is {
@@ -39,7 +42,15 @@ func (d *differ) lists(f *shape.Field, old, obj protoreflect.Value, was, is bool
 
 // item compares the items of one key; mostly there is one on each side. Several with the same key, which some lists
 // allow, are one value.
-func (d *differ) item(f *shape.Field, pe fieldpath.PathElement, old, obj []protoreflect.Value) {
+func (d *differ) item(f *shape.Field, old, obj []protoreflect.Value) {
+	if len(old) == 1 && len(obj) == 1 && sameItem(f, old[0], obj[0]) {
+		return
+	}
+	one := obj
+	if len(obj) == 0 {
+		one = old
+	}
+	pe, _ := element(f, one[0])
 	d.push(pe)
 	d.items(f, old, obj)
 	d.pop()
@@ -79,15 +90,18 @@ func sameList(f *shape.Field, a, b protoreflect.List) bool {
 		return false
 	}
 	for i := range a.Len() {
-		if f.Elem != nil {
-			if x, y := a.Get(i).Message(), b.Get(i).Message(); !f.Elem.Equal(x, y) {
-				return false
-			}
-		} else if !a.Get(i).Equal(b.Get(i)) {
+		if !sameItem(f, a.Get(i), b.Get(i)) {
 			return false
 		}
 	}
 	return true
+}
+
+func sameItem(f *shape.Field, a, b protoreflect.Value) bool {
+	if f.Elem != nil {
+		return f.Elem.Equal(a.Message(), b.Message())
+	}
+	return a.Equal(b)
 }
 
 func message(v []protoreflect.Value) protoreflect.Message {
@@ -97,52 +111,149 @@ func message(v []protoreflect.Value) protoreflect.Message {
 	return v[0].Message()
 }
 
-type indexed struct {
-	order  []string
-	pe     map[string]fieldpath.PathElement
-	values map[string][]protoreflect.Value
+// keyedItem are the items of a list that have one key; where an item before has it too, there are none.
+type keyedItem struct {
+	key    itemKey
+	values []protoreflect.Value
 }
 
-// items indexes an associative list by the keys of its items. Items without a key have no owner.
-func items(f *shape.Field, v protoreflect.Value) indexed {
-	out := indexed{}
+// itemKey is equal for equal keys: a string, a number or bool, or several of them in one string.
+type itemKey struct {
+	kind protoreflect.Kind
+	text string
+	n    int64
+}
+
+// find returns the items with a key, which most lists have at the same place as before.
+func find(list []keyedItem, at int, key itemKey) []protoreflect.Value {
+	if at < len(list) && list[at].key == key && len(list[at].values) > 0 {
+		return list[at].values
+	}
+	for i := range list {
+		if list[i].key == key {
+			return list[i].values
+		}
+	}
+	return nil
+}
+
+// items returns the items of an associative list by their keys. Items without a key have no owner.
+func items(f *shape.Field, v protoreflect.Value) []keyedItem {
 	if !v.IsValid() {
-		return out
+		return nil
 	}
 	l := v.List()
-	out.pe = make(map[string]fieldpath.PathElement, l.Len())
-	out.values = make(map[string][]protoreflect.Value, l.Len())
+	out := make([]keyedItem, 0, l.Len())
+	values := make([]protoreflect.Value, 0, l.Len())
+	var first map[itemKey]int // of long lists
+	if l.Len() > manyItems {
+		first = make(map[itemKey]int, l.Len())
+	}
 	for i := range l.Len() {
-		key, pe, ok := element(f, l.Get(i))
+		key, ok := keyOf(f, l.Get(i))
 		if !ok {
 			continue
 		}
-		if _, seen := out.values[key]; !seen {
-			out.order = append(out.order, key)
-			out.pe[key] = pe
+		at := -1
+		if first != nil {
+			if known, ok := first[key]; ok {
+				at = known
+			} else {
+				first[key] = len(out)
+			}
+		} else {
+			at = slices.IndexFunc(out, func(k keyedItem) bool { return k.key == key })
 		}
-		out.values[key] = append(out.values[key], l.Get(i))
+		if at >= 0 {
+			out[at].values = append(out[at].values, l.Get(i))
+			continue
+		}
+		values = append(values, l.Get(i))
+		out = append(out, keyedItem{key, values[len(values)-1 : len(values) : len(values)]})
 	}
 	return out
 }
 
-// element returns the path element of a list's item, and a string that is equal for equal elements.
-func element(f *shape.Field, v protoreflect.Value) (string, fieldpath.PathElement, bool) {
+// keyOf returns what tells an item from others; false where there is nothing.
+func keyOf(f *shape.Field, v protoreflect.Value) (itemKey, bool) {
+	if f.Options.GetListType() == "set" {
+		return scalarKey(f.Desc, v)
+	}
+	names := f.Options.GetListMapKeys()
+	var text strings.Builder
+	found := false
+	for _, name := range names {
+		k, ok := f.Elem.Field(name)
+		if !ok {
+			return itemKey{}, false
+		}
+		m := k.Holder(v.Message())
+		key, ok := scalarKey(k.Desc, m.Get(k.Desc))
+		if in, _ := present(k, m); !in {
+			def := defaultOf(k)
+			if def == nil {
+				text.WriteByte(0)
+				continue
+			}
+			key = defaultKey(def)
+		} else if !ok {
+			return itemKey{}, false
+		}
+		found = true
+		if len(names) == 1 {
+			return key, true
+		}
+		fmt.Fprintf(&text, "%d:%d:%d:%s", key.kind, key.n, len(key.text), key.text)
+	}
+	return itemKey{text: text.String()}, found
+}
+
+func scalarKey(fd protoreflect.FieldDescriptor, v protoreflect.Value) (itemKey, bool) {
+	switch fd.Kind() {
+	case protoreflect.StringKind:
+		return itemKey{kind: protoreflect.StringKind, text: v.String()}, true
+	case protoreflect.BoolKind:
+		if v.Bool() {
+			return itemKey{kind: protoreflect.BoolKind, n: 1}, true
+		}
+		return itemKey{kind: protoreflect.BoolKind}, true
+	case protoreflect.Int32Kind, protoreflect.Int64Kind:
+		return itemKey{kind: protoreflect.Int64Kind, n: v.Int()}, true
+	}
+	return itemKey{}, false
+}
+
+func defaultKey(v any) itemKey {
+	switch v := v.(type) {
+	case string:
+		return itemKey{kind: protoreflect.StringKind, text: v}
+	case int64:
+		return itemKey{kind: protoreflect.Int64Kind, n: v}
+	case bool:
+		if v {
+			return itemKey{kind: protoreflect.BoolKind, n: 1}
+		}
+		return itemKey{kind: protoreflect.BoolKind}
+	}
+	return itemKey{}
+}
+
+// element returns the path element of an item that has a key.
+func element(f *shape.Field, v protoreflect.Value) (fieldpath.PathElement, bool) {
 	if f.Options.GetListType() == "set" {
 		s, ok := scalar(f.Desc, v)
 		if !ok {
-			return "", fieldpath.PathElement{}, false
+			return fieldpath.PathElement{}, false
 		}
 		val := value.NewValueInterface(s)
-		return value.ToString(val), fieldpath.PathElement{Value: &val}, true
+		return fieldpath.PathElement{Value: &val}, true
 	}
 	keys := f.Options.GetListMapKeys()
 	list := make(value.FieldList, 0, len(keys))
-	var text strings.Builder
 	for _, name := range keys {
 		k, ok := f.Elem.Field(name)
 		if !ok {
-			return "", fieldpath.PathElement{}, false
+			return fieldpath.PathElement{}, false
 		}
 		m := k.Holder(v.Message())
 		s, ok := scalar(k.Desc, m.Get(k.Desc))
@@ -151,20 +262,15 @@ func element(f *shape.Field, v protoreflect.Value) (string, fieldpath.PathElemen
 				continue
 			}
 		} else if !ok {
-			return "", fieldpath.PathElement{}, false
+			return fieldpath.PathElement{}, false
 		}
-		val := value.NewValueInterface(s)
-		list = append(list, value.Field{Name: name, Value: val})
-		text.WriteString(name)
-		text.WriteByte('=')
-		text.WriteString(value.ToString(val))
-		text.WriteByte(0)
+		list = append(list, value.Field{Name: name, Value: value.NewValueInterface(s)})
 	}
 	if len(list) == 0 {
-		return "", fieldpath.PathElement{}, false
+		return fieldpath.PathElement{}, false
 	}
 	list.Sort()
-	return text.String(), fieldpath.PathElement{Key: &list}, true
+	return fieldpath.PathElement{Key: &list}, true
 }
 
 // scalar returns a value as it is in a JSON tree.

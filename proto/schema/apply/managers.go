@@ -37,6 +37,8 @@ type entry struct {
 	time    *metav1.Time
 	raw     []byte
 	read    *parsed // shared, not to be changed
+	// from is the entry as it was read, which is written again where nothing of it has changed.
+	from *metav1.ManagedFieldsEntry
 }
 
 // decode reads managed fields. ok is false where they are malformed: ownership is then forgotten, as Kubernetes does.
@@ -50,10 +52,11 @@ func decode(list []*metav1.ManagedFieldsEntry) (out []*entry, ok bool) {
 			m.apiVersion = ""
 		}
 		raw := e.GetFieldsV1().GetRaw()
+		read := &entry{manager: m, version: e.ApiVersion, time: e.Time, raw: raw, from: e}
 		if len(raw) == 0 {
-			raw = []byte("{}")
+			read.raw, read.from = []byte("{}"), nil
 		}
-		out = append(out, &entry{manager: m, version: e.ApiVersion, time: e.Time, raw: raw})
+		out = append(out, read)
 	}
 	return out, true
 }
@@ -83,7 +86,7 @@ func (e *entry) empty() (bool, error) {
 	return err == nil && set.Empty(), err
 }
 
-func (e *entry) replace(set *fieldpath.Set) { e.read, e.raw = &parsed{set: set}, nil }
+func (e *entry) replace(set *fieldpath.Set) { e.read, e.raw, e.from = &parsed{set: set}, nil, nil }
 
 // encode writes entries in Kubernetes' order: by operation, time, manager, version, subresource.
 func encode(list []*entry) ([]*metav1.ManagedFieldsEntry, error) {
@@ -93,6 +96,10 @@ func encode(list []*entry) ([]*metav1.ManagedFieldsEntry, error) {
 	})
 	out := make([]*metav1.ManagedFieldsEntry, 0, len(list))
 	for _, e := range list {
+		if e.from != nil && e.from.Time == e.time {
+			out = append(out, e.from)
+			continue
+		}
 		if e.raw == nil {
 			raw, err := e.read.set.ToJSON()
 			if err != nil {
@@ -129,7 +136,7 @@ func limit(list []*entry) ([]*entry, error) {
 		into := first[e.version]
 		if into == nil {
 			first[e.version] = e
-			e.manager = manager{name: ancient, operation: OperationUpdate, apiVersion: e.version}
+			e.manager, e.from = manager{name: ancient, operation: OperationUpdate, apiVersion: e.version}, nil
 			continue
 		}
 		a, err := into.fields()

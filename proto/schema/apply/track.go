@@ -122,14 +122,17 @@ func update(entries []*entry, change Change, version string, w Writer) ([]*entry
 			if err != nil {
 				return nil, err
 			}
-			after := set.Difference(change.Removed)
-			if !own {
+			after := set
+			if meets(set, change.Removed) {
+				after = after.Difference(change.Removed)
+			}
+			if !own && meets(set, change.Set) {
 				after = after.Difference(change.Set)
 			}
 			if !own && after.Empty() {
 				continue
 			}
-			if !after.Equals(set) {
+			if after != set {
 				e.replace(after)
 			}
 		}
@@ -143,16 +146,47 @@ func update(entries []*entry, change Change, version string, w Writer) ([]*entry
 	if err != nil {
 		return nil, err
 	}
-	union := set.Union(change.Set)
-	if union.Empty() {
+	switch {
+	case !covers(set, change.Set):
+		mine.replace(set.Union(change.Set))
+		mine.time = seconds(w.Now)
+	case set.Empty():
 		kept = remove(kept, mine)
-	} else if !change.Set.Empty() {
-		if mine.raw == nil || !union.Equals(set) {
-			mine.replace(union)
-		}
+	case !change.Set.Empty():
 		mine.time = seconds(w.Now)
 	}
 	return limit(kept)
+}
+
+// meets tells whether a set has any of the fields of another.
+func meets(set, fields *fieldpath.Set) bool {
+	found := false
+	fields.Members.Iterate(func(pe fieldpath.PathElement) { found = found || set.Members.Has(pe) })
+	fields.Children.Iterate(func(pe fieldpath.PathElement) {
+		if found {
+			return
+		}
+		if below, ok := set.Children.Get(pe); ok {
+			others, _ := fields.Children.Get(pe)
+			found = meets(below, others)
+		}
+	})
+	return found
+}
+
+// covers tells whether a set has all of the fields of another.
+func covers(set, fields *fieldpath.Set) bool {
+	all := true
+	fields.Members.Iterate(func(pe fieldpath.PathElement) { all = all && set.Members.Has(pe) })
+	fields.Children.Iterate(func(pe fieldpath.PathElement) {
+		if !all {
+			return
+		}
+		others, _ := fields.Children.Get(pe)
+		below, ok := set.Children.Get(pe)
+		all = ok && covers(below, others) || !ok && others.Empty()
+	})
+	return all
 }
 
 func remove(list []*entry, e *entry) []*entry {
