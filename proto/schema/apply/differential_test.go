@@ -19,6 +19,7 @@ import (
 	"github.com/keelson/keelson/proto/apierrors"
 	"github.com/keelson/keelson/proto/codec"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/schema"
 	"github.com/keelson/keelson/proto/schema/randmsg"
 )
@@ -414,6 +415,45 @@ func TestApplyOfAnythingIsThatOfStructuredMergeDiff(t *testing.T) {
 						live = res.Object
 					}
 				}
+			}
+		})
+	}
+}
+
+// Clients may write managed fields that no write makes: items without themselves, items without their keys, lists with
+// nothing in them.
+func TestApplyAfterSetsOfClients(t *testing.T) {
+	s := subjects(t)[0]
+	base := func(spec string) string {
+		return `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"d"},"spec":` + spec + `}`
+	}
+	below := func(set string) string { return `{"f:spec":{"f:containers":{"k:{\"name\":\"a\"}":` + set + `}}}` }
+	for _, c := range []struct{ name, live, mine, other, config, want string }{
+		{"an item that nobody owns", `{"containers":[{"name":"a","image":"x"}]}`, below(`{"f:image":{}}`), below(`{"f:image":{}}`), `{}`, `{"containers":[{"name":"a","resources":{}}]}`},
+		{"a field of an item that is owned", `{"containers":[{"name":"a","image":"x"}]}`, below(`{"f:image":{}}`), below(`{".":{},"f:name":{}}`), `{}`, `{"containers":[{"name":"a","resources":{}}]}`},
+		{"an item whose key nobody owns", `{"containers":[{"name":"a","image":"x"}]}`, below(`{".":{},"f:image":{}}`), below(`{".":{}}`), `{}`, `{"containers":null}`},
+		{"an item that another owns a part of", `{"containers":[{"name":"a","image":"x"},{"name":"b"}]}`, below(`{".":{},"f:name":{}}`), below(`{"f:image":{}}`), `{}`, `{"containers":[{"name":"b","resources":{}}]}`},
+		{"a list with nothing in it", `{"nodeSelector":{"a":"b"},"containers":[]}`, `{"f:spec":{"f:nodeSelector":{"f:a":{}},"f:containers":{}}}`, `{"f:spec":{"f:hostAliases":{}}}`, `{"volumes":[]}`, `{"containers":null}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			obj := s.kind.New()
+			if _, err := s.kind.Unmarshal([]byte(base(c.live)), obj, codec.DecodeOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			entry := func(name, op, set string) *metav1.ManagedFieldsEntry {
+				return &metav1.ManagedFieldsEntry{Manager: name, Operation: op, ApiVersion: "v1", FieldsType: fieldsV1, FieldsV1: &metav1.FieldsV1{Raw: []byte(set)}}
+			}
+			s.kind.Meta(obj).ManagedFields = []*metav1.ManagedFieldsEntry{entry("me", OperationApply, c.mine), entry("you", OperationUpdate, c.other)}
+			res, err := applyBoth(t, s.kind, obj, []byte(base(c.config)), Writer{Manager: "me", Now: at(1)}, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tree, err := s.kind.ToTree(res.Object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(treeOf(t, c.want), tree["spec"]); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
 			}
 		})
 	}
