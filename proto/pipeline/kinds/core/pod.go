@@ -60,6 +60,7 @@ func preparePod(_ context.Context, obj strategy.Object) {
 // preparePodStatus keeps what a status write cannot change.
 func preparePodStatus(_ context.Context, obj, old strategy.Object) {
 	p, was := obj.(*corev1.Pod), old.(*corev1.Pod)
+	p.GetMetadata().OwnerReferences = was.GetMetadata().GetOwnerReferences()
 	if p.Status == nil {
 		p.Status = &corev1.PodStatus{}
 	}
