@@ -423,32 +423,49 @@ func TestApplyOfAnythingIsThatOfStructuredMergeDiff(t *testing.T) {
 // Clients may write managed fields that no write makes: items without themselves, items without their keys, lists with
 // nothing in them.
 func TestApplyAfterSetsOfClients(t *testing.T) {
-	s := subjects(t)[0]
-	base := func(spec string) string {
-		return `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"d"},"spec":` + spec + `}`
-	}
+	pod, widget := subjects(t)[0], subjects(t)[4]
 	below := func(set string) string { return `{"f:spec":{"f:containers":{"k:{\"name\":\"a\"}":` + set + `}}}` }
-	for _, c := range []struct{ name, live, mine, other, config, want string }{
-		{"an item that nobody owns", `{"containers":[{"name":"a","image":"x"}]}`, below(`{"f:image":{}}`), below(`{"f:image":{}}`), `{}`, `{"containers":[{"name":"a","resources":{}}]}`},
-		{"a field of an item that is owned", `{"containers":[{"name":"a","image":"x"}]}`, below(`{"f:image":{}}`), below(`{".":{},"f:name":{}}`), `{}`, `{"containers":[{"name":"a","resources":{}}]}`},
-		{"an item whose key nobody owns", `{"containers":[{"name":"a","image":"x"}]}`, below(`{".":{},"f:image":{}}`), below(`{".":{}}`), `{}`, `{"containers":null}`},
-		{"an item that another owns a part of", `{"containers":[{"name":"a","image":"x"},{"name":"b"}]}`, below(`{".":{},"f:name":{}}`), below(`{"f:image":{}}`), `{}`, `{"containers":[{"name":"b","resources":{}}]}`},
-		{"a list with nothing in it", `{"nodeSelector":{"a":"b"},"containers":[]}`, `{"f:spec":{"f:nodeSelector":{"f:a":{}},"f:containers":{}}}`, `{"f:spec":{"f:hostAliases":{}}}`, `{"volumes":[]}`, `{"containers":null}`},
+	const none = `{"f:metadata":{"f:labels":{"f:x":{}}}}`
+	for _, c := range []struct {
+		name string
+		subject
+		live, mine, other, config, want string
+	}{
+		{"an item that nobody owns", pod, `{"containers":[{"name":"a","image":"x"}]}`, below(`{"f:image":{}}`), below(`{"f:image":{}}`), `{}`, `{"containers":[{"name":"a","resources":{}}]}`},
+		{"a field of an item that is owned", pod, `{"containers":[{"name":"a","image":"x"}]}`, below(`{"f:image":{}}`), below(`{".":{},"f:name":{}}`), `{}`, `{"containers":[{"name":"a","resources":{}}]}`},
+		{"an item whose key nobody owns", pod, `{"containers":[{"name":"a","image":"x"}]}`, below(`{".":{},"f:image":{}}`), below(`{".":{}}`), `{}`, `{"containers":null}`},
+		{"an item that another owns a part of", pod, `{"containers":[{"name":"a","image":"x"},{"name":"b"}]}`, below(`{".":{},"f:name":{}}`), below(`{"f:image":{}}`), `{}`, `{"containers":[{"name":"b","resources":{}}]}`},
+		{"items alike", pod, `{"containers":[{"name":"a","image":"x"},{"name":"b"},{"name":"a","image":"y"}]}`, none, none, `{"containers":[{"name":"a","args":["z"]}]}`,
+			`{"containers":[{"name":"a","args":["z"],"resources":{}},{"name":"b","resources":{}}]}`},
+		{"items alike that nobody tracked", pod, `{"containers":[{"name":"a","image":"x"},{"name":"a","image":"y"}]}`, "", "", `{"nodeName":"n"}`,
+			`{"nodeName":"n","containers":[{"name":"a","image":"x","resources":{}},{"name":"a","image":"y","resources":{}}]}`},
+		{"a list with nothing in it", widget, `null`, `{"f:spec":{"f:size":{}}}`, none, `{"set":[]}`, `{"set":[]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			obj := s.kind.New()
-			if _, err := s.kind.Unmarshal([]byte(base(c.live)), obj, codec.DecodeOptions{}); err != nil {
+			document := func(spec string) []byte {
+				tree, v := treeOf(t, c.base), treeOf(t, `{"spec":`+spec+`}`)
+				overlay(tree, v)
+				text, err := codec.AppendTree(nil, tree)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return text
+			}
+			obj := c.kind.New()
+			if _, err := c.kind.Unmarshal(document(c.live), obj, codec.DecodeOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			entry := func(name, op, set string) *metav1.ManagedFieldsEntry {
-				return &metav1.ManagedFieldsEntry{Manager: name, Operation: op, ApiVersion: "v1", FieldsType: fieldsV1, FieldsV1: &metav1.FieldsV1{Raw: []byte(set)}}
+				return &metav1.ManagedFieldsEntry{Manager: name, Operation: op, ApiVersion: c.kind.APIVersion(), FieldsType: fieldsV1, FieldsV1: &metav1.FieldsV1{Raw: []byte(set)}}
 			}
-			s.kind.Meta(obj).ManagedFields = []*metav1.ManagedFieldsEntry{entry("me", OperationApply, c.mine), entry("you", OperationUpdate, c.other)}
-			res, err := applyBoth(t, s.kind, obj, []byte(base(c.config)), Writer{Manager: "me", Now: at(1)}, true)
+			if c.mine != "" {
+				c.kind.Meta(obj).ManagedFields = []*metav1.ManagedFieldsEntry{entry("me", OperationApply, c.mine), entry("you", OperationUpdate, c.other)}
+			}
+			res, err := applyBoth(t, c.kind, obj, document(c.config), Writer{Manager: "me", Now: at(1)}, true)
 			if err != nil {
 				t.Fatal(err)
 			}
-			tree, err := s.kind.ToTree(res.Object)
+			tree, err := c.kind.ToTree(res.Object)
 			if err != nil {
 				t.Fatal(err)
 			}
