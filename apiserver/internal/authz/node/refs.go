@@ -105,5 +105,11 @@ func audiencesOf(pod *corev1.Pod) []string {
 			}
 		}
 	}
+	if len(out) == 1 && out[0] == "" {
+		return serverAudience
+	}
 	return out
 }
+
+// serverAudience is what nearly all pods have, not to be written to.
+var serverAudience = []string{""}
