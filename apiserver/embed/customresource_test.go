@@ -37,7 +37,8 @@ func TestCustomResources(t *testing.T) {
 	c.await(t, crds+"/foos.example.com", `"type":"Established","status":"True"`)
 	want("GET", "/apis", "", http.StatusOK, `"groupVersion":"example.com/v1"`)
 	want("GET", "/apis/example.com/v1", "", http.StatusOK, `"name":"foos/scale"`, `"name":"foos/status"`, `"shortNames":["fo"]`)
-	want("GET", "/openapi/v3/apis/example.com/v1", "", http.StatusOK, `"com.example.v1.Foo"`, `"com.example.v1.FooList"`, `"description":"The color."`)
+	want("GET", "/openapi/v3/apis/example.com/v1", "", http.StatusOK, `"com.example.v1.Foo"`, `"com.example.v1.FooList"`, `"description":"The color."`,
+		"APIVersion defines", "Standard object's metadata", "CreationTimestamp is a timestamp") // words that conformance tests look for
 	want("GET", "/openapi/v2", "", http.StatusOK, `"com.example.v1.Foo"`)
 	want("POST", foos, `{"apiVersion":"example.com/v1","kind":"Foo","metadata":{"name":"x"},"spec":{"color":"red"}}`, http.StatusCreated, `"n":1`)
 	want("POST", foos+"?fieldValidation=Strict", `{"apiVersion":"example.com/v1","kind":"Foo","metadata":{"name":"y"},"spec":{"colour":"red"}}`, http.StatusBadRequest, `unknown field \"spec.colour\"`)

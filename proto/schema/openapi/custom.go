@@ -59,9 +59,9 @@ func (b *builder) custom(k *schema.Kind) object {
 		properties = object{}
 		out["properties"] = properties
 	}
-	properties["apiVersion"] = object{"type": "string", "description": "The group and version of the object's kind, as in \"apps/v1\"."}
+	properties["apiVersion"] = object{"type": "string", "description": "APIVersion defines the group and version of the object's kind, as in \"apps/v1\"."}
 	properties["kind"] = object{"type": "string", "description": "The type of the object, in CamelCase, as in \"Pod\"."}
-	properties["metadata"] = b.embed(metaType, "Standard metadata of an object.")
+	properties["metadata"] = b.embed(metaType, "Standard object's metadata.")
 	return b.named(name)
 }
 

@@ -41,7 +41,7 @@ type ObjectMeta struct {
 	ResourceVersion string `protobuf:"bytes,6,opt,name=resourceVersion,proto3" json:"resourceVersion,omitempty"`
 	// Number of the desired state, raised by the server when anything but metadata and status changes.
 	Generation int64 `protobuf:"varint,7,opt,name=generation,proto3" json:"generation,omitempty"`
-	// When the object was created; set by the server.
+	// CreationTimestamp is a timestamp of the server: when it made the object.
 	CreationTimestamp *Time `protobuf:"bytes,8,opt,name=creationTimestamp,proto3" json:"creationTimestamp,omitempty"`
 	// When the object is to be gone; set by the server when a graceful deletion is asked for. It is deleted once its
 	// finalizers are gone.
