@@ -14,9 +14,6 @@ import (
 	"github.com/keelson/keelson/proto/wire"
 )
 
-// Label is one label of an object.
-type Label struct{ Key, Value string }
-
 // Item is one object at one revision. It is shared by everybody who reads the object and never changes; its byte
 // slices must not be written to.
 type Item struct {
@@ -25,10 +22,10 @@ type Item struct {
 	Revision  int64
 	Namespace string
 	Name      string
-	// Labels are sorted by key.
-	Labels []Label
-	// fields are the values of the kind's selectable fields, by index of Kind.SelectableFields.
-	fields []string
+	// places are those of the kind's selectable fields, by index of Kind.SelectableFields, and behind them of the labels'
+	// keys and values, sorted by key.
+	places     []place
+	selectable int
 	// own are the bytes that the item has for itself: the object up to body, then the resource version up to trimmed, then
 	// the managed fields, without those pieces that it shares with other items.
 	own           []byte
@@ -75,16 +72,6 @@ func (i *Item) SetView(o *Item) {
 // Trimmed returns the object in its own encoding, with the resource version, without metadata.managedFields.
 func (i *Item) Trimmed() []byte { return i.own[:i.trimmed:i.trimmed] }
 
-// Label returns the value of a label.
-func (i *Item) Label(key string) (string, bool) {
-	for n := range i.Labels {
-		if i.Labels[n].Key == key {
-			return i.Labels[n].Value, true
-		}
-	}
-	return "", false
-}
-
 // Field returns the value of a field that selectors may name: metadata.name, metadata.namespace or one of the kind's
 // selectable fields. ok is false for any other.
 func (i *Item) Field(path string) (value string, ok bool) {
@@ -96,10 +83,11 @@ func (i *Item) Field(path string) (value string, ok bool) {
 	}
 	for n, f := range i.Kind.SelectableFields {
 		if f == path {
-			if pathsOf(i.Kind).computed[n] {
+			p := pathsOf(i.Kind)
+			if p.forms[n] == formComputed {
 				return i.compute()[path], true
 			}
-			return i.fields[n], true
+			return i.selectableField(p, n), true
 		}
 	}
 	return "", false

@@ -3,6 +3,7 @@ package item
 import (
 	"bytes"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/schema"
@@ -67,7 +69,7 @@ func TestItem(t *testing.T) {
 		if err := proto.Unmarshal(it.Trimmed(), trimmed); err != nil || len(trimmed.Metadata.ManagedFields) > 0 || trimmed.Metadata.ResourceVersion != "42" || trimmed.Spec.NodeName != "n1" {
 			t.Errorf("%s: trimmed is %v, %v", name, trimmed, err)
 		}
-		if diff := cmp.Diff([]Label{{"a", "1"}, {"b", "2"}}, it.Labels); diff != "" {
+		if diff := cmp.Diff([][2]string{{"a", "1"}, {"b", "2"}}, labels(it)); diff != "" {
 			t.Error(name, diff)
 		}
 		for path, want := range map[string]string{"metadata.name": "p", "metadata.namespace": "n", "spec.nodeName": "n1", "status.phase": "Running", "spec.hostNetwork": "false", "status.podIP": ""} {
@@ -92,6 +94,58 @@ func TestItem(t *testing.T) {
 			} else if other[n]++; it.StoredAs(other) {
 				t.Fatalf("%s: byte %d does not matter", name, n)
 			}
+		}
+	}
+}
+
+func labels(it *Item) (out [][2]string) {
+	for n := range it.Labels() {
+		key, value := it.LabelAt(n)
+		out = append(out, [2]string{key, value})
+	}
+	return out
+}
+
+// Labels that come twice, in any order and in several pieces of metadata, and fields of another wire type than theirs.
+func TestPlaces(t *testing.T) {
+	part := func(pod *corev1.Pod) []byte { return marshal(t, pod) }
+	meta := func(key, value string) []byte {
+		return part(&corev1.Pod{Metadata: &metav1.ObjectMeta{Labels: map[string]string{key: value}}})
+	}
+	raw := slices.Concat(meta("z", "1"), meta("b", "1"), meta("z", "2"), meta("", ""), meta("a", "1"), meta("b", ""),
+		part(&corev1.Pod{Spec: &corev1.PodSpec{NodeName: "first", HostNetwork: true, RestartPolicy: "Never"}}),
+		part(&corev1.Pod{Spec: &corev1.PodSpec{NodeName: "last"}}))
+	spec := protowire.AppendVarint(protowire.AppendTag(nil, 3, protowire.VarintType), 7) // restartPolicy as a number
+	raw = protowire.AppendBytes(protowire.AppendTag(raw, 2, protowire.BytesType), spec)
+	it, err := New(podKind(t), raw, 1, "n", "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][2]string{{"", ""}, {"a", "1"}, {"b", ""}, {"z", "2"}}, labels(it)); diff != "" {
+		t.Error(diff)
+	}
+	if v, ok := it.Label("z"); v != "2" || !ok {
+		t.Errorf("z is %q, %v", v, ok)
+	}
+	if v, ok := it.Label("c"); ok {
+		t.Errorf("c is %q", v)
+	}
+	for path, want := range map[string]string{"spec.nodeName": "last", "spec.hostNetwork": "true", "spec.restartPolicy": "Never", "status.phase": ""} {
+		if got, _ := it.Field(path); got != want {
+			t.Errorf("%s is %q", path, got)
+		}
+	}
+	sets, ok := schema.Builtin().ByKind("apps", "v1", "ReplicaSet")
+	if !ok {
+		t.Fatal("no replica sets")
+	}
+	for replicas, want := range map[int32]string{0: "0", 12345: "12345", -1: "-1"} {
+		it, err := New(sets, marshal(t, &appsv1.ReplicaSet{Status: &appsv1.ReplicaSetStatus{Replicas: replicas}}), 1, "n", "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := it.Field("status.replicas"); got != want || !ok {
+			t.Errorf("%d replicas are %q, %v", replicas, got, ok)
 		}
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
-	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -193,116 +191,6 @@ func field(b []byte) (num protowire.Number, content []byte, n int, err error) {
 	}
 	return num, nil, tag + l, nil
 }
-
-// index finds labels and selectable fields in the bytes.
-func (i *Item) index() error {
-	p := pathsOf(i.Kind)
-	if len(p.zero) > 0 {
-		i.fields = slices.Clone(p.zero)
-	}
-	if err := i.walk(i.own[:i.body], p.root, true); err != nil {
-		return err
-	}
-	slices.SortStableFunc(i.Labels, func(a, b Label) int { return strings.Compare(a.Key, b.Key) })
-	// Of entries with the same key the last wins, as in any protobuf map.
-	for n := len(i.Labels) - 1; n > 0; n-- {
-		if i.Labels[n].Key == i.Labels[n-1].Key {
-			i.Labels = slices.Delete(i.Labels, n-1, n)
-		}
-	}
-	return nil
-}
-
-// walk visits the fields that the tree names and skips all others.
-func (i *Item) walk(b []byte, t *node, root bool) error {
-	for len(b) > 0 {
-		num, typ, tag := protowire.ConsumeTag(b)
-		if tag < 0 {
-			return protowire.ParseError(tag)
-		}
-		b = b[tag:]
-		n := protowire.ConsumeFieldValue(num, typ, b)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		value := b[:n]
-		b = b[n:]
-		if root && num == fieldMetadata && typ == protowire.BytesType {
-			content, _ := protowire.ConsumeBytes(value)
-			if err := i.walkLabels(content); err != nil {
-				return err
-			}
-		}
-		child := t.child(num)
-		switch {
-		case child == nil:
-		case typ == protowire.BytesType && child.leaf < 0:
-			content, _ := protowire.ConsumeBytes(value)
-			if err := i.walk(content, child, false); err != nil {
-				return err
-			}
-		case typ == protowire.BytesType:
-			content, _ := protowire.ConsumeBytes(value)
-			i.fields[child.leaf] = text(content)
-		case typ == protowire.VarintType && child.leaf >= 0:
-			v, _ := protowire.ConsumeVarint(value)
-			if child.boolean {
-				i.fields[child.leaf] = strconv.FormatBool(v != 0)
-			} else {
-				i.fields[child.leaf] = strconv.FormatInt(int64(v), 10)
-			}
-		}
-	}
-	return nil
-}
-
-func (i *Item) walkLabels(meta []byte) error {
-	i.Labels = slices.Grow(i.Labels, labelsIn(meta))
-	for len(meta) > 0 {
-		num, entry, n, err := field(meta)
-		if err != nil {
-			return err
-		}
-		meta = meta[n:]
-		if num != metaLabels {
-			continue
-		}
-		var l Label
-		for len(entry) > 0 {
-			num, v, n, err := field(entry)
-			if err != nil {
-				return err
-			}
-			switch num {
-			case mapEntryKey:
-				l.Key = text(v)
-			case mapEntryValue:
-				l.Value = text(v)
-			}
-			entry = entry[n:]
-		}
-		i.Labels = append(i.Labels, l)
-	}
-	return nil
-}
-
-// labelsIn counts the labels in metadata: a slice made for them has no room for others.
-func labelsIn(meta []byte) (count int) {
-	for len(meta) > 0 {
-		num, _, n, err := field(meta)
-		if err != nil {
-			break
-		}
-		if num == metaLabels {
-			count++
-		}
-		meta = meta[n:]
-	}
-	return count
-}
-
-// text makes a string of bytes that never change, without copying: labels and fields point into the object.
-func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // MetadataOnly returns the parts of an object's bytes that are its metadata: a valid message of the same kind.
 func MetadataOnly(wire []byte) []byte {

@@ -15,8 +15,7 @@ import (
 type node struct {
 	children []edge
 	// leaf is the index of a selectable field that ends here, or -1.
-	leaf    int
-	boolean bool
+	leaf int
 }
 
 type edge struct {
@@ -36,11 +35,38 @@ func (n *node) child(num protowire.Number) *node {
 // paths are the compiled selectable fields of a kind.
 type paths struct {
 	root *node
-	// zero holds the values of an object that has none of the fields.
-	zero []string
-	// computed tells which fields have no path: the schema computes them from the decoded object.
-	computed []bool
-	anyone   bool
+	// forms are those of the selectable fields, by index of Kind.SelectableFields.
+	forms []form
+}
+
+// form is the form of a selectable field's value.
+type form uint8
+
+const (
+	formText form = iota
+	formBoolean
+	formInteger
+	// formComputed is that of a field without a path: the schema computes it from the decoded object.
+	formComputed
+)
+
+// zero is the value of an object that does not have the field.
+func (f form) zero() string {
+	switch f {
+	case formBoolean:
+		return "false"
+	case formInteger:
+		return "0"
+	}
+	return ""
+}
+
+// wire is the type of the value in an object's bytes.
+func (f form) wire() protowire.Type {
+	if f == formText {
+		return protowire.BytesType
+	}
+	return protowire.VarintType
 }
 
 var compiled sync.Map // *schema.Kind -> *paths
@@ -49,13 +75,13 @@ func pathsOf(k *schema.Kind) *paths {
 	if p, ok := compiled.Load(k); ok {
 		return p.(*paths)
 	}
-	p := &paths{root: &node{leaf: -1}, zero: make([]string, len(k.SelectableFields)), computed: make([]bool, len(k.SelectableFields))}
+	p := &paths{root: &node{leaf: -1}, forms: make([]form, len(k.SelectableFields))}
 	for i, path := range k.SelectableFields {
 		if path == "metadata.name" || path == "metadata.namespace" {
 			continue
 		}
 		if !p.add(k.Descriptor, strings.Split(path, "."), i) {
-			p.computed[i], p.anyone = true, true
+			p.forms[i] = formComputed
 		}
 	}
 	actual, _ := compiled.LoadOrStore(k, p)
@@ -88,9 +114,9 @@ func (p *paths) add(md protoreflect.MessageDescriptor, names []string, leaf int)
 	switch steps[len(steps)-1].Kind() {
 	case protoreflect.StringKind:
 	case protoreflect.BoolKind:
-		at.boolean, p.zero[leaf] = true, "false"
+		p.forms[leaf] = formBoolean
 	case protoreflect.Int32Kind, protoreflect.Int64Kind:
-		p.zero[leaf] = "0"
+		p.forms[leaf] = formInteger
 	default:
 		at.leaf = -1
 		return false

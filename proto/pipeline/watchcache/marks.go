@@ -23,10 +23,10 @@ func Mark(key, value string) Marks {
 	return 1<<(h&63) | 1<<(h>>6&63)
 }
 
-func marksOf(labels []item.Label) Marks {
+func marksOf(it *item.Item) Marks {
 	var m Marks
-	for i := range labels {
-		m |= Mark(labels[i].Key, labels[i].Value)
+	for n := range it.Labels() {
+		m |= Mark(it.LabelAt(n))
 	}
 	return m
 }

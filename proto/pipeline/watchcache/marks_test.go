@@ -4,18 +4,33 @@ import (
 	"fmt"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
+	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/pipeline/item"
+	"github.com/keelson/keelson/proto/schema"
 )
 
-func labelled(n int, labels ...item.Label) *item.Item {
-	return &item.Item{Namespace: fmt.Sprintf("ns%d", n%3), Name: fmt.Sprintf("p%05d", n), Labels: labels}
+func labelled(t testing.TB, n int, labels map[string]string) *item.Item {
+	t.Helper()
+	raw, err := proto.Marshal(&corev1.Pod{Metadata: &metav1.ObjectMeta{Labels: labels}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pods, _ := schema.Builtin().ByKind("", "v1", "Pod")
+	it, err := item.New(pods, raw, 1, fmt.Sprintf("ns%d", n%3), fmt.Sprintf("p%05d", n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return it
 }
 
 func TestMarksLeaveOutNothingThatMatches(t *testing.T) {
 	tr := newTree()
 	const n = 3000
 	for i := range n {
-		tr.put(labelled(i, item.Label{Key: "app", Value: "web"}, item.Label{Key: "shard", Value: fmt.Sprint(i % 100)}, item.Label{Key: "id", Value: fmt.Sprint(i)}))
+		tr.put(labelled(t, i, map[string]string{"app": "web", "shard": fmt.Sprint(i % 100), "id": fmt.Sprint(i)}))
 	}
 	s := &Snapshot{tree: tr}
 	for _, namespace := range []string{"", "ns0", "ns1", "ns2"} {
@@ -47,9 +62,9 @@ func TestMarksLeaveOutNothingThatMatches(t *testing.T) {
 
 func TestMarksFollowChanges(t *testing.T) {
 	tr := newTree()
-	tr.put(labelled(1, item.Label{Key: "a", Value: "1"}))
+	tr.put(labelled(t, 1, map[string]string{"a": "1"}))
 	before := (&Snapshot{tree: tr.clone()})
-	if old := tr.put(labelled(1, item.Label{Key: "a", Value: "2"})); old == nil {
+	if old := tr.put(labelled(t, 1, map[string]string{"a": "2"})); old == nil {
 		t.Fatal("nothing was replaced")
 	}
 	count := func(s *Snapshot, v string) (n int) {
@@ -73,7 +88,7 @@ func TestMarksFollowChanges(t *testing.T) {
 func BenchmarkWalkMarked(b *testing.B) {
 	tr := newTree()
 	for i := range 10000 {
-		tr.put(labelled(i, item.Label{Key: "app", Value: "web"}, item.Label{Key: "shard", Value: fmt.Sprint(i % 100)}, item.Label{Key: "tier", Value: "x"}, item.Label{Key: "hash", Value: fmt.Sprint(i % 20)}))
+		tr.put(labelled(b, i, map[string]string{"app": "web", "shard": fmt.Sprint(i % 100), "tier": "x", "hash": fmt.Sprint(i % 20)}))
 	}
 	s := &Snapshot{tree: tr}
 	for name, any := range map[string][]Marks{"marks": {Mark("shard", "7")}, "all": nil} {

@@ -30,7 +30,7 @@ func (t *tree) len() int { return t.nodes.Len() }
 
 // put adds an item and returns the one that it replaces; nil where there was none.
 func (t *tree) put(it *item.Item) *item.Item {
-	old, _ := t.nodes.ReplaceOrInsert(entry{it, marksOf(it.Labels)})
+	old, _ := t.nodes.ReplaceOrInsert(entry{it, marksOf(it)})
 	return old.Item
 }
 
