@@ -61,6 +61,18 @@ func (res *resource) views(ctx context.Context, items []*Item) error {
 	return nil
 }
 
+// known returns the view of an item, or none, where nobody has to be waited for; false where a webhook would have to be asked.
+func (res *resource) known(it *Item) (*Item, bool) {
+	switch {
+	case it == nil || it.Kind == res.kind || !res.kind.IsCustom() && res.kind == res.storage:
+		return it, true
+	case res.kind.IsCustom() && it.Kind.Version == res.kind.Version:
+		return it, true
+	}
+	v := it.View(res.kind)
+	return v, v != nil
+}
+
 func (res *resource) builtinView(it *Item) (*Item, error) {
 	stored, err := it.Decode()
 	if err != nil {

@@ -108,8 +108,7 @@ func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 		}
 		return nil, watchError(err)
 	}
-	clear(w.events)
-	w.events, w.items = w.events[:0], w.items[:0]
+	w.begin()
 	for _, e := range events {
 		if e.Item != nil {
 			w.items = append(w.items, e.Item)
@@ -120,17 +119,54 @@ func (w *Watch) Next(ctx context.Context) ([]Event, error) {
 	}
 	next := 0
 	for _, e := range events {
-		out := Event{Type: eventTypes[e.Type], Revision: e.Revision, InitialEventsEnd: e.InitialEnd}
+		var it *Item
 		if e.Item != nil {
-			out.Item = w.items[next]
+			it = w.items[next]
 			next++
 		}
-		w.events = append(w.events, out)
+		w.show(e, it)
 	}
 	clear(w.items)
 	clear(events)
 	w.buf = events
 	return w.events, nil
+}
+
+// begin forgets the events of before.
+func (w *Watch) begin() {
+	clear(w.events)
+	w.events, w.items = w.events[:0], w.items[:0]
+}
+
+func (w *Watch) show(e watchcache.Event, it *Item) {
+	w.events = append(w.events, Event{Type: eventTypes[e.Type], Item: it, Revision: e.Revision, InitialEventsEnd: e.InitialEnd})
+}
+
+// Outlet is what the events of one watch or several leave by: a connection.
+type Outlet = watchcache.Outlet
+
+// most is how many events are offered to an outlet at once.
+const most = 64
+
+// Direct has events brought to an outlet while Next waits, which then returns only those that the outlet does not take; see
+// watchcache.Take. It is called before the first Next.
+func (w *Watch) Direct(o Outlet, take func([]Event) (n int, more bool)) {
+	w.w.Direct(o, func(events []watchcache.Event) (int, bool) {
+		w.begin()
+		known := true
+		for _, e := range events[:min(len(events), most)] {
+			var it *Item
+			if it, known = w.res.known(e.Item); !known {
+				break
+			}
+			w.show(e, it)
+		}
+		if len(w.events) == 0 {
+			return 0, false
+		}
+		n, more := take(w.events)
+		return n, more && (known || n < len(w.events))
+	})
 }
 
 var eventTypes = [...]resourcev1.EventType{

@@ -66,6 +66,7 @@ type Cache struct {
 
 	progress progress
 	current  batcher
+	dispatch *dispatcher
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -78,7 +79,7 @@ type Cache struct {
 
 // New returns a cache that is empty until Start.
 func New(cfg Config) *Cache {
-	c := &Cache{cfg: cfg, asks: make(chan struct{}, 1)}
+	c := &Cache{cfg: cfg, asks: make(chan struct{}, 1), dispatch: newDispatcher()}
 	c.progress.init()
 	c.current.ask = cfg.Store.Revision
 	all := &set{byPath: map[string]*Collection{}}
@@ -111,6 +112,9 @@ func (c *Cache) Start(ctx context.Context) error {
 	c.wg.Add(2)
 	go func() { defer c.wg.Done(); c.follow(from) }()
 	go func() { defer c.wg.Done(); c.bookmarks() }()
+	for range servers() {
+		c.wg.Go(c.dispatch.serve)
+	}
 	if err := c.WaitFor(ctx, now); err != nil {
 		c.Close()
 		return err
@@ -124,6 +128,7 @@ func (c *Cache) Close() {
 		return
 	}
 	c.cancel()
+	c.dispatch.close()
 	c.wg.Wait()
 	for _, col := range c.set.Load().list {
 		col.endWatchers(ErrClosed)

@@ -76,13 +76,23 @@ type Watcher struct {
 	mu    sync.Mutex
 	queue []Event
 	err   error
-	// ready holds a token when there is something in queue or err.
+	// own is set while no goroutine waits in Next: what is queued is for its next call.
+	own bool
+	// line is the outlet's, where the watcher has one; take brings events to it. listed is set while the watcher is among
+	// the line's, taking while take runs. spare is an array for queue.
+	line           *line
+	take           Take
+	listed, taking bool
+	spare          []Event
+	// leaving says that the goroutine in Next waits only for the end of take.
+	leaving bool
+	// ready holds a token when there is something in queue or err that is for Next.
 	ready chan struct{}
 }
 
 // Watch starts a watcher. ErrTooOld where it would have to start before the recent changes.
 func (c *Collection) Watch(o Options) (*Watcher, error) {
-	w := &Watcher{c: c, o: o, ready: make(chan struct{}, 1)}
+	w := &Watcher{c: c, o: o, own: true, ready: make(chan struct{}, 1)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.cache.ctx.Err() != nil {
@@ -138,6 +148,13 @@ func (w *Watcher) push(e Event) {
 		w.c.cutOff.Add(1)
 	} else {
 		w.queue = append(w.queue, e)
+		if w.line != nil && !w.own {
+			if !w.listed {
+				w.listed = true
+				w.line.add(w)
+			}
+			return
+		}
 	}
 	w.wake()
 }
@@ -172,13 +189,22 @@ func (w *Watcher) end(err error) {
 }
 
 // Close ends the watcher; Next returns ErrClosed.
-func (w *Watcher) Close() { w.end(ErrClosed) }
+func (w *Watcher) Close() {
+	w.end(ErrClosed)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.line != nil {
+		w.line.d.release(w.line)
+		w.line = nil
+	}
+}
 
 // Progress asks for a bookmark at the store's current revision or a later one. Requests that are not answered yet when
 // another comes count as one with it.
 func (w *Watcher) Progress() { w.c.cache.ask(w) }
 
-// Next blocks until there are events and returns all that are there, reusing buf. Errors are final.
+// Next blocks until there are events and returns all that are there, reusing buf. Errors are final. Where the watcher has
+// an outlet, they are those that it does not take; nothing is brought to it between two calls.
 func (w *Watcher) Next(ctx context.Context, buf []Event) ([]Event, error) {
 	if cap(buf) > initialChunk {
 		buf = nil // a burst must not keep its memory for ever
@@ -189,25 +215,39 @@ func (w *Watcher) Next(ctx context.Context, buf []Event) ([]Event, error) {
 			return buf, nil
 		}
 	}
+	done := ctx.Done()
 	for {
-		w.mu.Lock()
-		if w.err != nil {
-			w.mu.Unlock()
-			return nil, w.err
+		if out, over, err := w.poll(ctx, buf); over {
+			return out, err
 		}
-		if len(w.queue) > 0 {
-			out := w.queue
-			w.queue = buf
-			w.mu.Unlock()
-			return out, nil
-		}
-		w.mu.Unlock()
 		select {
 		case <-w.ready:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		case <-done:
+			done = nil
 		}
 	}
+}
+
+// poll ends Next where there is a reason: events, an error or the context's end, but not while the outlet takes events.
+func (w *Watcher) poll(ctx context.Context, buf []Event) (out []Event, over bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.own, w.leaving = false, false
+	switch {
+	case w.taking:
+		w.leaving = ctx.Err() != nil
+		return nil, false, nil
+	case w.err != nil:
+		err = w.err
+	case len(w.queue) > 0:
+		out, w.queue = w.queue, buf
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	default:
+		return nil, false, nil
+	}
+	w.own = true
+	return out, true, err
 }
 
 // initial returns the next part of the initial state; empty when it is over and no bookmark is wanted.
