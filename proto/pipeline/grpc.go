@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 
 	grpcmeta "google.golang.org/grpc/metadata"
 
@@ -19,6 +20,8 @@ func (s *Server) GRPC() resourcev1.ResourceServiceServer { return &door{s: s} }
 type door struct {
 	resourcev1.UnimplementedResourceServiceServer
 	s *Server
+	// last is the last event that was sent alone.
+	last atomic.Pointer[once]
 }
 
 // Get implements the resource service.

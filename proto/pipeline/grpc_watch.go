@@ -39,7 +39,7 @@ func (d *door) Watch(stream grpc.BidiStreamingServer[resourcev1.WatchRequest, re
 		} else if err != nil {
 			return apierrors.ToGRPC(err)
 		}
-		if err := sendEvents(stream, sh, events); err != nil {
+		if err := d.sendEvents(stream, sh, events); err != nil {
 			return err
 		}
 	}
@@ -61,7 +61,14 @@ func (d *door) listen(stream grpc.BidiStreamingServer[resourcev1.WatchRequest, r
 	}
 }
 
-func sendEvents(stream grpc.BidiStreamingServer[resourcev1.WatchRequest, resourcev1.WatchResponse], sh shape, events []Event) error {
+func (d *door) sendEvents(stream grpc.BidiStreamingServer[resourcev1.WatchRequest, resourcev1.WatchResponse], sh shape, events []Event) error {
+	if len(events) == 1 && events[0].Item != nil {
+		one, err := d.single(sh, &events[0])
+		if err != nil {
+			return apierrors.ToGRPC(err)
+		}
+		return stream.Send(one)
+	}
 	out := &resourcev1.WatchResponse{Events: make([]*resourcev1.WatchEvent, 0, len(events))}
 	size := 0
 	for i := range events {
