@@ -3,9 +3,11 @@
 package bound
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 )
 
 // Listen returns a listener that has at most total connections open, and at most each of them from one address.
@@ -82,4 +84,12 @@ func (c *conn) CloseWrite() error {
 		return w.CloseWrite()
 	}
 	return nil
+}
+
+// SyscallConn lets HTTP/2 write without waiting.
+func (c *conn) SyscallConn() (syscall.RawConn, error) {
+	if s, ok := c.Conn.(syscall.Conn); ok {
+		return s.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
 }

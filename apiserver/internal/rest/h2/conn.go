@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ type conn struct {
 	ctx     context.Context
 	framer  *http2.Framer // reads only
 	out     output
+	burst   Burst
 
 	mu      sync.Mutex
 	streams map[uint32]*stream
@@ -52,8 +54,11 @@ type conn struct {
 func newConn(s *Server, nc *tls.Conn, h http.Handler, ctx context.Context) *conn {
 	c := &conn{s: s, tls: nc, handler: h, ctx: ctx, streams: map[uint32]*stream{}, sendWindow: 65535, streamWindow: 65535,
 		waiting: map[*stream]struct{}{}, received: recvConn}
-	c.gate, _ = nc.NetConn().(*gate)
+	if c.gate, _ = nc.NetConn().(*gate); c.gate != nil {
+		c.gate.beginPatience()
+	}
 	c.out.init(c)
+	c.burst.c = c
 	return c
 }
 
@@ -110,6 +115,11 @@ func (c *conn) run() error {
 		if err := c.out.overloaded(); err != nil {
 			return err
 		}
+		if done, err := c.windowUpdates(in.Reader, first); err != nil {
+			return err
+		} else if done {
+			continue
+		}
 		in.left = most
 		f, err := c.framer.ReadFrame()
 		if err != nil {
@@ -148,7 +158,7 @@ func (c *conn) frame(f http2.Frame) error {
 	case *http2.DataFrame:
 		return c.data(f)
 	case *http2.WindowUpdateFrame:
-		return c.windowUpdate(f)
+		return c.windowUpdate(f.StreamID, f.Increment)
 	case *http2.SettingsFrame:
 		return c.settings(f)
 	case *http2.PingFrame:
@@ -230,11 +240,41 @@ func (c *conn) changeWindow(n int64) error {
 
 const maxWindow = 1<<31 - 1
 
-func (c *conn) windowUpdate(f *http2.WindowUpdateFrame) error {
+// windowUpdates takes the frames that widen windows and are next, without making objects of them: Go's clients answer
+// every few kilobytes by two. It waits for the beginning of a frame; done tells that there was one of its own.
+func (c *conn) windowUpdates(in *bufio.Reader, first bool) (done bool, err error) {
+	const length = frameHeader + 4
+	for !first {
+		b, err := in.Peek(frameHeader)
+		if err != nil {
+			return done, err
+		}
+		if b[0] != 0 || b[1] != 0 || b[2] != 4 || http2.FrameType(b[3]) != http2.FrameWindowUpdate {
+			return done, nil
+		}
+		if b, err = in.Peek(length); err != nil {
+			return done, err
+		}
+		id, by := binary.BigEndian.Uint32(b[5:])&maxWindow, binary.BigEndian.Uint32(b[frameHeader:])&maxWindow
+		if by == 0 {
+			return done, nil // the framer knows what that is
+		}
+		if err := c.windowUpdate(id, by); err != nil {
+			return done, err
+		}
+		_, _ = in.Discard(length)
+		if done = true; in.Buffered() < frameHeader {
+			return done, nil
+		}
+	}
+	return done, nil
+}
+
+func (c *conn) windowUpdate(id, by uint32) error {
 	c.mu.Lock()
-	if f.StreamID == 0 {
+	if id == 0 {
 		defer c.mu.Unlock()
-		if c.sendWindow += int64(f.Increment); c.sendWindow > maxWindow {
+		if c.sendWindow += int64(by); c.sendWindow > maxWindow {
 			return connError{http2.ErrCodeFlowControl, "window overflows"}
 		}
 		for st := range c.waiting {
@@ -242,10 +282,10 @@ func (c *conn) windowUpdate(f *http2.WindowUpdateFrame) error {
 		}
 		return nil
 	}
-	st, idle := c.streams[f.StreamID], f.StreamID > c.lastID
+	st, idle := c.streams[id], id > c.lastID
 	overflow := false
 	if st != nil {
-		st.window += int64(f.Increment)
+		st.window += int64(by)
 		overflow = st.window > maxWindow
 		st.signal()
 	}
@@ -254,7 +294,7 @@ func (c *conn) windowUpdate(f *http2.WindowUpdateFrame) error {
 	case idle:
 		return connError{http2.ErrCodeProtocol, "window of a stream that was never opened"}
 	case overflow:
-		c.reset(f.StreamID, http2.ErrCodeFlowControl)
+		c.reset(id, http2.ErrCodeFlowControl)
 	}
 	return nil
 }

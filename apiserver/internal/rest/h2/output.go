@@ -33,6 +33,13 @@ type output struct {
 
 var pendingBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
 
+func putPending(b *[]byte) {
+	if cap(*b) <= 2*maxPending {
+		*b = (*b)[:0]
+		pendingBuffers.Put(b)
+	}
+}
+
 var errOverload = connError{http2.ErrCodeEnhanceYourCalm, "too many answers wait for a client that does not read"}
 
 func (o *output) init(c *conn) {
@@ -90,10 +97,7 @@ func (o *output) control(add func(b []byte) []byte) {
 	o.append(add)
 	if !o.writing {
 		o.writing = true
-		o.c.s.workers.do(func() {
-			o.mu.Lock()
-			_ = o.writeLocked()
-		})
+		o.handOver()
 	}
 }
 
@@ -104,7 +108,26 @@ func (o *output) overloaded() error {
 	if o.pending != nil && len(*o.pending) > 2*maxPending {
 		return errOverload
 	}
+	if !o.writing && o.c.gate != nil && o.c.gate.holds() { // TLS has answered the client by itself
+		o.writing = true
+		o.handOver()
+	}
 	return nil
+}
+
+// handOver has another goroutine go on with writing.
+func (o *output) handOver() {
+	o.c.s.workers.do(func() {
+		var err error
+		if o.c.gate != nil {
+			err = o.c.gate.flush()
+		}
+		o.mu.Lock()
+		if err != nil && o.err == nil {
+			o.err = err
+		}
+		_ = o.writeLocked()
+	})
 }
 
 // maxRounds is how often a writer writes what others have added before another goroutine does it: a handler is not to
@@ -115,11 +138,8 @@ const maxRounds = 8
 func (o *output) writeLocked() error {
 	for round := 0; o.err == nil && o.pending != nil; round++ {
 		if round == maxRounds {
+			o.handOver()
 			o.mu.Unlock()
-			o.c.s.workers.do(func() {
-				o.mu.Lock()
-				_ = o.writeLocked()
-			})
 			return nil
 		}
 		buf := o.pending
@@ -127,10 +147,7 @@ func (o *output) writeLocked() error {
 		o.extend()
 		o.mu.Unlock()
 		err := o.c.write(*buf)
-		if cap(*buf) <= 2*maxPending {
-			*buf = (*buf)[:0]
-			pendingBuffers.Put(buf)
-		}
+		putPending(buf)
 		o.mu.Lock()
 		if err != nil && o.err == nil {
 			o.err = err
@@ -167,22 +184,44 @@ func (o *output) hurry() {
 	_ = o.c.tls.SetWriteDeadline(time.Now().Add(lastWords))
 }
 
-// write encrypts and sends bytes, in one piece where the listener allows it.
+// write encrypts and sends bytes, in few pieces where the listener allows it.
 func (c *conn) write(b []byte) error {
-	if c.gate == nil || len(b) <= 16<<10 {
+	if c.gate == nil {
 		_, err := c.tls.Write(b)
 		return err
 	}
 	for len(b) > 0 {
-		n := min(len(b), records*16<<10)
-		c.gate.hold()
-		_, err := c.tls.Write(b[:n])
-		if err = errors.Join(err, c.gate.release()); err != nil {
+		n := min(len(b), piece)
+		if _, err := c.encrypt(b[:n]); err != nil {
+			return err
+		}
+		if err := c.gate.flush(); err != nil {
 			return err
 		}
 		b = b[n:]
 	}
 	return nil
+}
+
+// piece is how much is handed to the kernel at once.
+const piece = records * 16 << 10
+
+// encrypt hands bytes to the kernel as far as it takes them at once; left tells whether the gate holds a rest.
+func (c *conn) encrypt(b []byte) (left bool, err error) {
+	for len(b) > 0 {
+		n := min(len(b), piece)
+		if n > 16<<10 {
+			c.gate.hold()
+		}
+		_, err := c.tls.Write(b[:n])
+		l, lerr := c.gate.release()
+		if err = errors.Join(err, lerr); err != nil {
+			return false, err
+		}
+		left = l
+		b = b[n:]
+	}
+	return left, nil
 }
 
 // closeAfter ends the connection once what is pending has been written.
