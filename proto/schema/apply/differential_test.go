@@ -357,6 +357,7 @@ func TestApplyIsThatOfStructuredMergeDiff(t *testing.T) {
 	const rounds = 40
 	for i, s := range subjects(t) {
 		t.Run(fmt.Sprint(s.kind.Kind, i), func(t *testing.T) {
+			t.Parallel() // applies share memory and sets
 			for seed := range uint64(rounds) {
 				run(t, s, seed)
 			}
