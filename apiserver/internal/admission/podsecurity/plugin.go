@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/keelson/keelson/proto/apierrors"
 	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
 	batchv1 "github.com/keelson/keelson/proto/gen/keelson/batch/v1"
@@ -134,7 +132,7 @@ func violates(w wish, found []violation) string {
 // template warns about pods that would be refused; it refuses nothing itself.
 func (p *Plugin) template(ctx context.Context, r *admission.Request, meta *metav1.ObjectMeta, spec *corev1.PodSpec) error {
 	if r.Old != nil {
-		if _, was := template(r.Old); proto.Equal(was, spec) {
+		if _, was := template(r.Old); schema.Equal(was, spec) {
 			return nil
 		}
 	}
@@ -173,7 +171,7 @@ func significant(pod, old *corev1.Pod) bool {
 			}
 		}
 	}
-	return !proto.Equal(pod.GetSpec(), old.GetSpec())
+	return !schema.Equal(pod.GetSpec(), old.GetSpec())
 }
 
 // namespace refuses labels that mean nothing, and warns about pods that the new ones would have refused.
