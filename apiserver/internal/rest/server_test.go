@@ -41,6 +41,23 @@ func (adminOnly) Authorize(_ context.Context, a pipeline.Attributes) (pipeline.D
 // start serves the real pipeline over a memory store.
 func start(t *testing.T, options ...func(*pipeline.Config)) *httptest.Server {
 	t.Helper()
+	s := handler(t, options...)
+	srv := httptest.NewServer(s)
+	t.Cleanup(func() { end(t, s); srv.Close() })
+	return srv
+}
+
+func end(t *testing.T, s *Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := s.Close(ctx); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+// handler is the door to the real pipeline over a memory store.
+func handler(t *testing.T, options ...func(*pipeline.Config)) *Server {
+	t.Helper()
 	log := zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
 	cfg := pipeline.Config{Registry: schema.Builtin(), Store: memory.New(), Authorizer: adminOnly{}, Logger: log}
 	for _, o := range options {
@@ -60,17 +77,8 @@ func start(t *testing.T, options ...func(*pipeline.Config)) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(s)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := s.Close(ctx); err != nil {
-			t.Errorf("close: %v", err)
-		}
-		srv.Close()
-		p.Close()
-	})
-	return srv
+	t.Cleanup(p.Close)
+	return s
 }
 
 // answer is a response with its body read.

@@ -24,7 +24,7 @@ type stalls struct{ n atomic.Int64 }
 
 // write calls f, which writes n bytes to w, and keeps a client that does not read from holding on to the seat.
 func (s *stalls) write(w http.ResponseWriter, seat *fairness.Seat, n int, f func() (int, error)) (int, error) {
-	if seat == nil || n < stallFrom {
+	if !seat.Held() || n < stallFrom {
 		return f()
 	}
 	ran := make(chan struct{})

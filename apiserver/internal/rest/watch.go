@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/keelson/keelson/apiserver/internal/fairness"
+	"github.com/keelson/keelson/apiserver/internal/rest/h2"
 	"github.com/keelson/keelson/apiserver/internal/rest/media"
 	"github.com/keelson/keelson/apiserver/internal/rest/request"
 	"github.com/keelson/keelson/apiserver/internal/rest/respond"
@@ -83,6 +84,13 @@ func (c *call) watch() error {
 	events := out.Events(c.kind, include)
 	events.Each = out.ResponseWriter != c.w
 	defer events.Close()
+	if res, ok := h2.ResponseOf(c.w); ok && events.Direct() {
+		// Whoever waits in Next is woken only where the client does not read, or the connection is busy.
+		w.Direct(res.Burst(), func(batch []pipeline.Event) (int, bool) { return events.Offer(batch, res) })
+		if rec, ok := c.w.(*recorder); ok {
+			defer func() { rec.written += events.Offered }()
+		}
+	}
 	for {
 		batch, err := w.Next(ctx)
 		if err != nil {

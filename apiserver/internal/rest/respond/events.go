@@ -49,6 +49,9 @@ type Events struct {
 	// buf is gathered in room, which is there from the first event to the next flush.
 	buf  []byte
 	room *[]byte
+	// pieces are those of the event that is offered; Offered is how many bytes were taken that way.
+	pieces  [3][]byte
+	Offered int64
 	// deadline is that of writing, as it was last set.
 	deadline time.Time
 }
@@ -183,12 +186,21 @@ func (e *Events) open(typ string) {
 	e.buf = append(append(append(e.buf, `{"type":"`...), typ...), `","object":`...)
 }
 
-func (e *Events) close() { e.buf = append(e.buf, "}\n"...) }
+func (e *Events) close() { e.buf = append(e.buf, eventEnd...) }
+
+var eventEnd = []byte("}\n")
 
 // frame appends a WatchEvent behind its length: type, and the object in an envelope. raw appends the object's bytes, of
 // which there are size.
 func (e *Events) frame(typ, apiVersion, kind string, size int, raw func(dst []byte) []byte) {
-	head := envelope.AppendHeader(make([]byte, 0, 96), apiVersion, kind, size)
+	e.frameHead(typ, apiVersion, kind, size)
+	e.buf = raw(e.buf)
+}
+
+// frameHead is frame up to the object's bytes.
+func (e *Events) frameHead(typ, apiVersion, kind string, size int) {
+	var space [96]byte
+	head := envelope.AppendHeader(space[:0], apiVersion, kind, size)
 	object := len(head) + size
 	// RawExtension{raw = 1} inside of WatchEvent{type = 1, object = 2}.
 	extension := protowire.SizeTag(1) + protowire.SizeBytes(object)
@@ -197,7 +209,7 @@ func (e *Events) frame(typ, apiVersion, kind string, size int, raw func(dst []by
 	e.buf = protowire.AppendString(protowire.AppendTag(e.buf, 1, protowire.BytesType), typ)
 	e.buf = protowire.AppendVarint(protowire.AppendTag(e.buf, 2, protowire.BytesType), uint64(extension))
 	e.buf = protowire.AppendVarint(protowire.AppendTag(e.buf, 1, protowire.BytesType), uint64(object))
-	e.buf = raw(append(e.buf, head...))
+	e.buf = append(e.buf, head...)
 }
 
 func (e *Events) send() error {
