@@ -88,7 +88,7 @@ func (b *bench) facts(s *apiserver.Server, idle int64, sizes map[string]int) {
 	if o.HTTP1 {
 		rest = "HTTP/1.1, one connection a worker"
 	}
-	b.fact("%d workers on loopback; TLS 1.3 with client certificates; REST: %s, no compression; gRPC: one connection; each watcher: a connection of its own", o.Workers, rest)
+	b.fact("%d workers on loopback; TLS 1.3 with client certificates; REST: %s, no compression; gRPC: one connection; watchers: a connection of its own each, or 100 on one", o.Workers, rest)
 	var stored []string
 	for _, door := range []string{"REST JSON", "REST protobuf", "gRPC"} {
 		if n := sizes[door]; n > 0 {

@@ -34,7 +34,7 @@ func parse(args []string) (flags, error) {
 	fs.BoolVar(&f.skipServer, "skip-server", false, "leave the API server out")
 	fs.IntVar(&f.codecRuns, "codec-runs", 7, "how often the benchmarks of the codec run; the fastest counts")
 	fs.DurationVar(&f.codecEach, "codec-time", 200*time.Millisecond, "how long one run of them takes")
-	fs.DurationVar(&f.total, "time", 210*time.Second, "no workload of the API server is begun after this time")
+	fs.DurationVar(&f.total, "time", 260*time.Second, "no workload of the API server is begun after this time")
 	fs.BoolVar(&f.profiling, "profiling", false, "let the server serve /debug/pprof, and say where")
 	o := &f.suite
 	fs.StringVar(&o.Profiles, "profiles", "", "directory for a profile of the server's processor time and memory for each workload; implies --profiling")
@@ -43,7 +43,7 @@ func parse(args []string) (flags, error) {
 	fs.IntVar(&o.Creates, "creates", 2000, "pods created, read and updated through each door")
 	fs.IntVar(&o.Objects, "objects", 10000, "pods that the lists return")
 	fs.IntVar(&o.Lists, "lists", 5, "how often each list is made; ten times as often by label")
-	fs.IntVar(&o.Watchers, "watchers", 200, "watchers, each on its own connection")
+	fs.IntVar(&o.Watchers, "watchers", 200, "watchers, each on its own connection, and then 100 on one")
 	fs.IntVar(&o.Crowd, "crowd", 1000, "watchers of a few updates a second, each on its own connection")
 	fs.IntVar(&o.UpdatesPerSecond, "updates", 50, "updates a second while they watch")
 	fs.DurationVar(&o.WatchFor, "watch-time", 5*time.Second, "how long they watch")

@@ -18,8 +18,8 @@ type Door interface {
 	Get(ctx context.Context, namespace, name string) (Held, error)
 	// List reads all pods of a namespace that a label selector selects.
 	List(ctx context.Context, namespace, labels string) (Listed, error)
-	// Watcher makes a watch of a namespace's pods, on a connection of its own.
-	Watcher(namespace string, after int64) (Watcher, error)
+	// Connect makes a connection for watches, one or many.
+	Connect(ctx context.Context) (Connection, error)
 	// DeleteCollection deletes the pods that a label selector selects.
 	DeleteCollection(ctx context.Context, namespace, labels string) error
 	// Close ends the connections.
@@ -44,6 +44,13 @@ type Held interface {
 type Listed struct {
 	Pods  int
 	Bytes int64
+}
+
+// Connection carries watches and nothing else.
+type Connection interface {
+	// Watcher makes a watch of a namespace's pods.
+	Watcher(namespace string, after int64) Watcher
+	Close()
 }
 
 // Watcher is one watch.

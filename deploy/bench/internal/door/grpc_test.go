@@ -65,10 +65,12 @@ func TestGRPCWatchSeesEveryMark(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := d.Watcher(namespace, after)
+	c, err := d.Connect(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer c.Close()
+	w := c.Watcher(namespace, after)
 	ctx, cancel := context.WithCancel(t.Context())
 	opened, seen, ended := make(chan struct{}), make(chan time.Time, 2), make(chan error, 1)
 	go func() {

@@ -11,25 +11,36 @@ import (
 	"github.com/keelson/keelson/proto/sdk/client"
 )
 
-// grpcWatch is a watch over a connection of its own.
+type grpcConnection struct {
+	door *GRPC
+	conn *client.Conn
+}
+
+// Connect implements Door.
+func (d *GRPC) Connect(context.Context) (Connection, error) {
+	conn, err := d.dial()
+	if err != nil {
+		return nil, err
+	}
+	return &grpcConnection{d, conn}, nil
+}
+
+// Close implements Connection.
+func (c *grpcConnection) Close() { _ = c.conn.Close() }
+
+// Watcher implements Connection.
+func (c *grpcConnection) Watcher(namespace string, after int64) Watcher {
+	return &grpcWatch{conn: c.conn, open: &resourcev1.WatchOpen{Selection: c.door.selection(namespace, ""),
+		ResourceVersion: strconv.FormatInt(after, 10), Encoding: resourcev1.Encoding_ENCODING_PROTOBUF}}
+}
+
 type grpcWatch struct {
 	conn *client.Conn
 	open *resourcev1.WatchOpen
 }
 
-// Watcher implements Door.
-func (d *GRPC) Watcher(namespace string, after int64) (Watcher, error) {
-	conn, err := d.dial()
-	if err != nil {
-		return nil, err
-	}
-	return &grpcWatch{conn: conn, open: &resourcev1.WatchOpen{Selection: d.selection(namespace, ""),
-		ResourceVersion: strconv.FormatInt(after, 10), Encoding: resourcev1.Encoding_ENCODING_PROTOBUF}}, nil
-}
-
 // Run implements Watcher.
 func (w *grpcWatch) Run(ctx context.Context, opened func(), event func(time.Time)) error {
-	defer w.conn.Close()
 	stream, err := w.conn.Waist().Watch(ctx)
 	if err != nil {
 		return unlessEnded(ctx, err)

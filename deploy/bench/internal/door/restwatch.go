@@ -12,22 +12,40 @@ import (
 	"github.com/keelson/keelson/deploy/bench/internal/pods"
 )
 
-// restWatch is a watch over a connection of its own.
-type restWatch struct {
+// restConnection is an HTTP/2 connection; of HTTP/1.1 there is one for each watch.
+type restConnection struct {
 	door   *REST
 	client *http.Client
-	url    string
 }
 
-// Watcher implements Door.
-func (d *REST) Watcher(namespace string, after int64) (Watcher, error) {
-	return &restWatch{door: d, client: d.client(),
-		url: d.url(namespace, "", "") + "?watch=true&resourceVersion=" + strconv.FormatInt(after, 10)}, nil
+// Connect implements Door.
+func (d *REST) Connect(ctx context.Context) (Connection, error) {
+	c := &restConnection{door: d, client: d.client()}
+	// Watches that are opened at the same time would each begin a connection. So there is one before.
+	resp, err := d.open(ctx, c.client, http.MethodGet, d.base+"/version", "application/json", "", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return c, err
+}
+
+// Close implements Connection.
+func (c *restConnection) Close() { c.client.CloseIdleConnections() }
+
+// Watcher implements Connection.
+func (c *restConnection) Watcher(namespace string, after int64) Watcher {
+	return &restWatch{c, c.door.url(namespace, "", "") + "?watch=true&resourceVersion=" + strconv.FormatInt(after, 10)}
+}
+
+type restWatch struct {
+	*restConnection
+	url string
 }
 
 // Run implements Watcher.
 func (w *restWatch) Run(ctx context.Context, opened func(), event func(time.Time)) error {
-	defer w.client.CloseIdleConnections()
 	resp, err := w.door.open(ctx, w.client, http.MethodGet, w.url, w.door.enc.watchType, "", nil)
 	if err != nil {
 		return unlessEnded(ctx, err)

@@ -1,6 +1,9 @@
 package floor
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestCostGrowsWithTheBytes(t *testing.T) {
 	small, err := Cost(1, 16<<10)
@@ -13,5 +16,15 @@ func TestCostGrowsWithTheBytes(t *testing.T) {
 	}
 	if small <= 0 || large <= small {
 		t.Errorf("16 KiB cost %s, 32 MB cost %s", small, large)
+	}
+}
+
+func TestAsleepCountsEachMessage(t *testing.T) {
+	each, err := Asleep(4, 6<<10, 3, time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if each <= 0 || each > time.Second {
+		t.Errorf("one message costs %s", each)
 	}
 }

@@ -93,8 +93,16 @@ func (s *Suite) Floors() ([]string, error) {
 			if err != nil {
 				return nil, err
 			}
-			s.floor(fmt.Sprintf("event to one of %d watchers, %d updates/s", s.o.Watchers, s.o.UpdatesPerSecond), d.Name(), cpu/times)
-			out = append(out, fmt.Sprintf("sending one event of %s bytes (%s) by itself: %s of CPU", report.Thousands(n), d.Name(), report.Duration(cpu/times)))
+			steady := fmt.Sprintf("event to one of %d watchers, %d updates/s", s.o.Watchers, s.o.UpdatesPerSecond)
+			s.floor(steady+report.Shared, d.Name(), cpu/times)
+			out = append(out, fmt.Sprintf("sending one event of %s bytes (%s) after another: %s of CPU", report.Thousands(n), d.Name(), report.Duration(cpu/times)))
+			pause := time.Second / time.Duration(s.o.UpdatesPerSecond)
+			asleep, err := floor.Asleep(s.o.Watchers, n, max(1, int(time.Second/pause)), pause)
+			if err != nil {
+				return nil, err
+			}
+			s.floor(steady, d.Name(), asleep)
+			out = append(out, fmt.Sprintf("sending it to each of %d connections, %s apart, whose readers sleep: %s of CPU", s.o.Watchers, pause, report.Duration(asleep)))
 		}
 	}
 	return out, nil

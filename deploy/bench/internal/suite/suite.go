@@ -52,6 +52,8 @@ type Suite struct {
 	rows     []report.Row
 	// updateCPU is what an update through a door costs; sizes are the bytes of a stored pod, listed those of a list.
 	updateCPU map[string]time.Duration
+	// alonePace is what an update costs that nobody watches.
+	alonePace map[pace]time.Duration
 	sizes     map[string]int
 	listed    map[string]int64
 }
@@ -75,7 +77,7 @@ func New(s *apiserver.Server, o Options, progress io.Writer) (*Suite, error) {
 		return nil, err
 	}
 	return &Suite{o: o, server: s, doors: []door.Door{json, protobuf, grpc}, grpc: grpc, progress: progress,
-		updateCPU: map[string]time.Duration{}, sizes: map[string]int{}, listed: map[string]int64{}}, nil
+		updateCPU: map[string]time.Duration{}, alonePace: map[pace]time.Duration{}, sizes: map[string]int{}, listed: map[string]int64{}}, nil
 }
 
 // Close ends the connections.

@@ -31,21 +31,31 @@ type show struct {
 	watchers, updates int
 	// perSecond is how many updates are made in a second; 0: as many as go.
 	perSecond int
+	// together is how many watchers share a connection.
+	together int
 }
+
+// sharing is how many watches a connection carries at most where clients share: kube-apiserver allows 100 requests on one,
+// and client-go fills it up before it begins another. report.Shared says so.
+const sharing = 100
 
 // crowdRate is how many updates a second a crowd of watchers sees.
 const crowdRate = 10
 
 // watches updates pods while many watch them all: at a steady rate, as fast as possible, and for a crowd. Each watcher has
-// its own connection.
+// its own connection, as clients on many machines have, or shares one, as those of one process do.
 func (s *Suite) watches(ctx context.Context) error {
 	seconds := s.o.WatchFor.Seconds()
 	steady := show{fmt.Sprintf("event to one of %d watchers, %d updates/s", s.o.Watchers, s.o.UpdatesPerSecond), s.o.Watchers,
-		max(1, int(seconds*float64(s.o.UpdatesPerSecond))), s.o.UpdatesPerSecond}
-	fast := show{fmt.Sprintf("event to one of %d watchers, updates as fast as possible", s.o.Watchers), s.o.Watchers, 2 * steady.updates, 0}
+		max(1, int(seconds*float64(s.o.UpdatesPerSecond))), s.o.UpdatesPerSecond, 1}
+	fast := show{fmt.Sprintf("event to one of %d watchers, updates as fast as possible", s.o.Watchers), s.o.Watchers, 2 * steady.updates, 0, 1}
 	crowd := show{fmt.Sprintf("event to one of %s watchers, %d updates/s", report.Thousands(s.o.Crowd), crowdRate), s.o.Crowd,
-		max(1, int(seconds*crowdRate)), crowdRate}
-	for _, w := range []show{steady, fast} {
+		max(1, int(seconds*crowdRate)), crowdRate, 1}
+	shows := []show{steady, fast}
+	if !s.o.HTTP1 {
+		shows = []show{steady, steady.shared(), fast, fast.shared()}
+	}
+	for _, w := range shows {
 		if err := s.each(ctx, w.name, func(ctx context.Context, d door.Door) (load.Result, string, error) { return s.watch(ctx, d, w) }); err != nil {
 			return err
 		}
@@ -58,12 +68,20 @@ func (s *Suite) watches(ctx context.Context) error {
 	return nil
 }
 
+func (w show) shared() show {
+	w.name += report.Shared
+	w.together = sharing
+	return w
+}
+
 // audience is the watchers of one measurement.
 type audience struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	group  sync.WaitGroup
 	opened sync.WaitGroup
+	// connections are closed once all have left.
+	connections []door.Connection
 	// full is of watchers that have not got all their events.
 	full sync.WaitGroup
 	mu   sync.Mutex
@@ -77,20 +95,26 @@ func (s *Suite) watch(ctx context.Context, d door.Door, w show) (load.Result, st
 	if err != nil {
 		return load.Result{}, "", err
 	}
+	alone, err := s.alone(ctx, d, held, w.perSecond)
+	if err != nil {
+		return load.Result{}, "", err
+	}
 	after, err := s.grpc.Revision(ctx, stored)
 	if err != nil {
 		return load.Result{}, "", err
 	}
 	a := &audience{}
 	a.ctx, a.cancel = context.WithCancelCause(ctx)
-	defer a.group.Wait()
-	defer a.cancel(nil)
-	for range w.watchers {
-		w, err := d.Watcher(stored, after)
+	defer a.leave()
+	for i := 0; i < w.watchers; i += w.together {
+		c, err := d.Connect(a.ctx)
 		if err != nil {
 			return load.Result{}, "", err
 		}
-		a.admit(w, updates)
+		a.connections = append(a.connections, c)
+		for range min(w.together, w.watchers-i) {
+			a.admit(c.Watcher(stored, after), updates)
+		}
 	}
 	if err := a.wait(&a.opened, openWithin); err != nil {
 		return load.Result{}, "", fmt.Errorf("opening %d watches: %w", w.watchers, err)
@@ -108,19 +132,60 @@ func (s *Suite) watch(ctx context.Context, d door.Door, w show) (load.Result, st
 	if err != nil {
 		return r, "", fmt.Errorf("%d of %d events arrived: %w", r.Done, updates*w.watchers, err)
 	}
-	return r, s.watchNote(ctx, d, updates, r), nil
+	return r, s.watchNote(ctx, alone, updates, r), nil
+}
+
+// leave ends the watches.
+func (a *audience) leave() {
+	a.cancel(nil)
+	a.group.Wait()
+	for _, c := range a.connections {
+		c.Close()
+	}
+}
+
+// aloneFor is how long updates are made without watchers.
+const aloneFor = 2 * time.Second
+
+// pace is that of updates through a door.
+type pace struct {
+	door      string
+	perSecond int
+}
+
+// alone returns what the server spends on an update that nobody watches, at the same pace: it costs a server several times
+// as much where it goes to sleep in between. 0 is not known.
+func (s *Suite) alone(ctx context.Context, d door.Door, held []door.Held, perSecond int) (time.Duration, error) {
+	if perSecond == 0 {
+		return s.updateCPU[d.Name()], nil
+	}
+	p := pace{d.Name(), perSecond}
+	if cpu, ok := s.alonePace[p]; ok {
+		return cpu, nil
+	}
+	before, err := s.server.CPU()
+	if err != nil {
+		return 0, err
+	}
+	updates := max(1, int(aloneFor.Seconds()*float64(perSecond)))
+	if err := s.publish(ctx, held, updates, perSecond); err != nil {
+		return 0, err
+	}
+	after, err := s.server.CPU()
+	s.alonePace[p] = (after - before) / time.Duration(updates)
+	return s.alonePace[p], err
 }
 
 // watchNote tells the event's own cost from that of the updates.
-func (s *Suite) watchNote(ctx context.Context, d door.Door, updates int, r load.Result) string {
-	one, ok := s.updateCPU[d.Name()]
+func (s *Suite) watchNote(ctx context.Context, alone time.Duration, updates int, r load.Result) string {
 	total, err := ctx.Value(meterKey{}).(*meter).each(r.Done)
-	if !ok || err != nil {
+	if alone == 0 || err != nil {
 		return ""
 	}
-	share := one * time.Duration(updates) / time.Duration(r.Done)
+	share := alone * time.Duration(updates) / time.Duration(r.Done)
 	ctx.Value(meterKey{}).(*meter).own = total - share
-	return fmt.Sprintf("%s of CPU each without the updates' own share (%s)", report.Duration(total-share), report.Duration(share))
+	return fmt.Sprintf("%s of CPU each without the updates' own share (%s: one that nobody watches costs %s)",
+		report.Duration(total-share), report.Duration(share), report.Duration(alone))
 }
 
 // admit runs a watcher until it has seen its events and the measurement is over.
