@@ -164,7 +164,7 @@ func (r *request) createOnce(ctx context.Context, obj Object, manage func(Object
 		return nil, err
 	}
 	adm := r.admission(admission.Create, obj, nil)
-	if err := r.admit(ctx, adm); err != nil {
+	if err := r.admitManaged(ctx, adm); err != nil {
 		return nil, err
 	}
 	if hooks.PrepareCreate != nil {

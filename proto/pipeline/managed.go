@@ -1,7 +1,10 @@
 package pipeline
 
 import (
+	"context"
+
 	"github.com/keelson/keelson/proto/apierrors"
+	"github.com/keelson/keelson/proto/pipeline/admission"
 	"github.com/keelson/keelson/proto/schema/apply"
 )
 
@@ -21,4 +24,22 @@ func (r *request) track(old, obj Object) (Object, error) {
 		return nil, apierrors.NewInternal(err)
 	}
 	return obj, nil
+}
+
+// admitManaged is admit for an object whose managed fields have been set: those that plugins spoil are the ones from
+// before, as in Kubernetes.
+func (r *request) admitManaged(ctx context.Context, a *admission.Request) error {
+	before := a.Object.GetMetadata().GetManagedFields()
+	if err := r.admit(ctx, a); err != nil {
+		return err
+	}
+	after := a.Object.GetMetadata().GetManagedFields()
+	if len(after) == len(before) && (len(after) == 0 || &after[0] == &before[0]) {
+		return nil
+	}
+	if err := apply.Check(after); err != nil {
+		a.Object.GetMetadata().ManagedFields = before
+		r.warn(".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests: " + err.Error())
+	}
+	return nil
 }

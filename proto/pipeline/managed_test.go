@@ -1,11 +1,15 @@
 package pipeline_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+	"github.com/keelson/keelson/proto/pipeline"
+	"github.com/keelson/keelson/proto/pipeline/admission"
 )
 
 // What plugins add is nobody's: somebody else may apply it without a conflict.
@@ -39,4 +43,39 @@ func TestPluginsOwnNothing(t *testing.T) {
 			t.Errorf("%s owns %s", m.Manager, m.FieldsV1.Raw)
 		}
 	}
+}
+
+// spoiler is an admission plugin that leaves managed fields that nobody can read.
+type spoiler struct{}
+
+func (spoiler) Name() string { return "Spoiler" }
+
+func (spoiler) Admit(_ context.Context, r *admission.Request) error {
+	if cm, ok := r.Object.(*corev1.ConfigMap); ok {
+		cm.Metadata.ManagedFields = []*metav1.ManagedFieldsEntry{{Manager: "m", Operation: "Update", ApiVersion: "v1", FieldsType: "FieldsV1",
+			FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:data":`)}}}
+	}
+	return nil
+}
+
+// Managed fields that plugins spoil are those from before them: stored, they would make every later write fail.
+func TestPluginsCannotSpoilManagedFields(t *testing.T) {
+	h := start(t, func(c *pipeline.Config) { c.Admission = append(c.Admission, spoiler{}) })
+	where, options := ref("", "configmaps", "default", "a"), &resourcev1.WriteOptions{FieldManager: "tester"}
+	check := func(step string, res *pipeline.Result, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(step, err)
+		}
+		if m := into(t, res.Item, &corev1.ConfigMap{}).Metadata.ManagedFields; len(m) != 1 || m[0].Manager != "tester" {
+			t.Errorf("%s: got %v", step, m)
+		}
+		if len(res.Warnings) != 1 || !strings.Contains(res.Warnings[0], "managedFields was in an invalid state after admission") {
+			t.Errorf("%s: warnings %q", step, res.Warnings)
+		}
+	}
+	res, err := h.s.Create(h.ctx, &resourcev1.CreateRequest{Ref: where, Object: pb(t, configMap("a", map[string]string{"a": "1"})), Options: options})
+	check("create", res, err)
+	res, err = h.s.Update(h.ctx, &resourcev1.UpdateRequest{Ref: where, Object: pb(t, configMap("a", map[string]string{"a": "2"})), Options: options})
+	check("update", res, err)
 }

@@ -296,7 +296,7 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 		return nil, err
 	}
 	adm := r.admission(admission.Update, obj, old)
-	if err := r.admit(ctx, adm); err != nil {
+	if err := r.admitManaged(ctx, adm); err != nil {
 		return nil, err
 	}
 	if k.Generation && r.sub != "status" && !k.SameDesired(obj, old) {

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,6 +60,20 @@ func decode(list []*metav1.ManagedFieldsEntry) (out []*entry, ok bool) {
 		out = append(out, read)
 	}
 	return out, true
+}
+
+// Check tells whether managed fields can be read.
+func Check(list []*metav1.ManagedFieldsEntry) error {
+	entries, ok := decode(list)
+	if !ok {
+		return errors.New("an entry lacks its version, or its operation or the type of its fields is unknown")
+	}
+	for _, e := range entries {
+		if _, err := e.fields(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *entry) fields() (*fieldpath.Set, error) {
