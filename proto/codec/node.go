@@ -101,6 +101,8 @@ type Nodes struct {
 	open []Node
 	// pieces hold the items of each list and object next to each other; the last one has room.
 	pieces [][]Node
+	// repeats is set by an object with a key twice.
+	repeats bool
 }
 
 // Sizes of pieces, in nodes of 64 bytes. What exceeds maxKept is not kept for later documents.
@@ -147,6 +149,9 @@ func (m *Nodes) Reset() {
 // for as long as they are used.
 func ParseNode(json []byte) (Node, error) { return new(Nodes).Parse(json) }
 
+// Repeats tells whether an object of the document that was parsed last has a key twice.
+func (m *Nodes) Repeats() bool { return m.repeats }
+
 // Parse is ParseNode with memory for the nodes.
 func (m *Nodes) Parse(json []byte) (Node, error) {
 	p := parsers.Get().(*parser)
@@ -157,6 +162,7 @@ func (m *Nodes) Parse(json []byte) (Node, error) {
 		// JSON of the API has a value for each 12 to 25 bytes.
 		m.pieces = append(m.pieces, make([]Node, 0, min(len(json)/12+4, maxPiece)))
 	}
+	m.repeats = false
 	b := nodeBuilder{parser: p, Nodes: m}
 	n, err := b.value(0)
 	b.open = b.open[:0]
@@ -297,6 +303,7 @@ func (b *nodeBuilder) sort(base int) {
 	for _, m := range members[1:] {
 		if last := len(kept) - 1; kept[last].Name == m.Name {
 			kept[last] = m
+			b.repeats = true
 		} else {
 			kept = append(kept, m)
 		}

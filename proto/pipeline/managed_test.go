@@ -79,3 +79,30 @@ func TestPluginsCannotSpoilManagedFields(t *testing.T) {
 	res, err = h.s.Update(h.ctx, &resourcev1.UpdateRequest{Ref: where, Object: pb(t, configMap("a", map[string]string{"a": "2"})), Options: options})
 	check("update", res, err)
 }
+
+// A configuration says everything once.
+func TestRepeatedKeysOfAConfiguration(t *testing.T) {
+	h := start(t)
+	for _, c := range []struct{ name, validation, text, want string }{
+		{"yaml", "Strict", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  x: \"1\"\n  x: \"2\"\n", `line 6: key "x" already set in map`},
+		{"json", "Strict", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"x":"1","x":"2"}}`, `key "x" already set in map`},
+		{"warned", "Warn", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  x: \"1\"\n  x: \"2\"\n", ""},
+		{"ignored", "Ignore", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  x: \"1\"\n  x: \"2\"\n", ""},
+		{"sound", "Strict", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  x: \"1\"\n", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			res, err := h.s.Patch(h.ctx, &resourcev1.PatchRequest{Ref: ref("", "configmaps", "default", "a"), Type: resourcev1.PatchType_PATCH_TYPE_APPLY,
+				Options: &resourcev1.WriteOptions{FieldManager: "me", FieldValidation: c.validation}, Patch: []byte(c.text)})
+			if c.want != "" {
+				wantErr(t, err, c.want)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (len(res.Warnings) > 0) != (c.validation == "Warn") {
+				t.Errorf("warnings %q", res.Warnings)
+			}
+		})
+	}
+}

@@ -146,7 +146,7 @@ func (r *request) apply(ctx context.Context, req *resourcev1.PatchRequest) (*Res
 	if err := mustManage(req); err != nil {
 		return nil, err
 	}
-	config, err := readConfig(req.GetPatch())
+	config, err := r.readConfig(req.GetPatch())
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ func (r *request) applyConfig(ctx context.Context, req *resourcev1.PatchRequest,
 			}
 			checked = true
 		}
-		r.warnings = slices.Clone(warnings)
+		r.warnings = append(slices.Clone(r.configWarnings), warnings...)
 		res, err := apply.Apply(a)
 		if err != nil {
 			return nil, r.undecodable(err)
@@ -210,9 +210,11 @@ func (r *request) undecodable(err error) error {
 }
 
 // readConfig reads an apply's configuration, which is YAML, of which JSON is a part.
-func readConfig(patch []byte) (*codec.Node, error) {
+func (r *request) readConfig(patch []byte) (*codec.Node, error) {
 	// Programs send JSON: that need not go through the YAML parser, which has the last word on everything else.
-	n, err := codec.ParseNode(patch)
+	var nodes codec.Nodes
+	n, err := nodes.Parse(patch)
+	plain := err == nil && !nodes.Repeats()
 	if err != nil {
 		json, err := yaml.YAMLToJSON(patch)
 		if err != nil {
@@ -224,6 +226,14 @@ func readConfig(patch []byte) (*codec.Node, error) {
 	}
 	if n.Kind != codec.ObjectNode {
 		return nil, apierrors.NewBadRequest("error decoding YAML: the configuration is not an object")
+	}
+	if r.validation != codec.Ignore && !plain {
+		if err := yaml.UnmarshalStrict(patch, &map[string]any{}); err != nil {
+			if r.validation == codec.Strict {
+				return nil, apierrors.NewBadRequest("error strict decoding YAML: " + err.Error())
+			}
+			r.configWarnings = append(r.configWarnings, err.Error())
+		}
 	}
 	return &n, nil
 }
@@ -272,7 +282,7 @@ func (r *request) applyHandled(ctx context.Context, h *Handler, req *resourcev1.
 	if err := mustManage(req); err != nil {
 		return nil, err
 	}
-	config, err := readConfig(req.GetPatch())
+	config, err := r.readConfig(req.GetPatch())
 	if err != nil {
 		return nil, err
 	}
@@ -283,12 +293,12 @@ func (r *request) applyHandled(ctx context.Context, h *Handler, req *resourcev1.
 	}
 	whole := h.Applied.Config(part)
 	whole["apiVersion"], whole["kind"] = r.res.kind.APIVersion(), r.res.kind.Kind
-	warnings := r.warnings
+	warnings := append(slices.Clone(r.configWarnings), r.warnings...)
 	json, err := codec.AppendTree(nil, whole)
 	if err != nil {
 		return nil, apierrors.NewInternal(err)
 	}
-	if config, err = readConfig(json); err != nil {
+	if config, err = r.readConfig(json); err != nil {
 		return nil, err
 	}
 	result, err := r.applyConfig(ctx, req, config)

@@ -27,6 +27,8 @@ type request struct {
 	patching      bool
 	force         *bool
 	deleteOptions *metav1.DeleteOptions
+	// configWarnings are about the text of an applied configuration.
+	configWarnings []string
 	// own requests are made by the server itself.
 	own bool
 }
