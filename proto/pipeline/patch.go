@@ -84,7 +84,7 @@ func (r *request) patch(k *schema.Kind, old, obj proto.Message, req *resourcev1.
 	if err != nil {
 		return err
 	}
-	if err := r.fromTree(k, tree, obj); err != nil {
+	if err := r.fromPatched(k, req.GetPatch(), tree, obj); err != nil {
 		return apierrors.NewInvalid("", "", "", causes("FieldValueInvalid", "patch",
 			fmt.Sprintf("Invalid value: %q: %v", req.GetPatch(), err)))
 	}
