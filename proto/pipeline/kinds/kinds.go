@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keelson/keelson/proto/pipeline/kinds/apiextensions"
+	"github.com/keelson/keelson/proto/pipeline/kinds/apps"
 	"github.com/keelson/keelson/proto/pipeline/kinds/batch"
 	"github.com/keelson/keelson/proto/pipeline/kinds/certificates"
 	"github.com/keelson/keelson/proto/pipeline/kinds/core"
@@ -58,6 +59,7 @@ func New(cfg Config) *Set {
 			{"", "persistentvolumes"}:                             core.Volumes(),
 			{"", "componentstatuses"}:                             core.Components(cfg.Access, cfg.Store, cfg.Clock),
 			{"", "resourcequotas"}:                                core.Quotas(cfg.Access, cfg.Clock),
+			{"apps", "deployments"}:                               apps.Deployments(),
 			{"batch", "jobs"}:                                     batch.Jobs(),
 			{"networking.k8s.io", "servicecidrs"}:                 networking.CIDRs(cfg.Clock),
 			{"certificates.k8s.io", "certificatesigningrequests"}: certificates.Requests(cfg.Clock),
