@@ -276,9 +276,7 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 		}
 	case isPart:
 		part.Keep(obj, old)
-		meta := cloneUnmanaged(old.GetMetadata())
-		meta.ManagedFields = obj.GetMetadata().GetManagedFields()
-		setMetadata(obj, meta)
+		mergeMeta(obj, old, part.Metadata)
 	case k.HasStatus():
 		copyField(obj, old, "status")
 	}
@@ -307,7 +305,9 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 	case r.sub == "status":
 		validate = k.ValidateStatus
 	case isPart:
-		validate = func(proto.Message, proto.Message) schema.ErrorList { return part.Validate(k, obj, old) }
+		validate = func(proto.Message, proto.Message) schema.ErrorList {
+			return append(k.ValidateMetadata(obj, old), part.Validate(k, obj, old)...)
+		}
 	}
 	if errs := validate(obj, old); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(k.Group, k.Kind, r.name, schema.Causes(errs))
@@ -319,9 +319,15 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 // client's, as in Kubernetes, but for some kinds: agents set them with the status.
 func (r *request) statusOnly(obj, old Object) {
 	copyAllBut(obj, old, "status")
+	mergeMeta(obj, old, !r.res.kind.StatusKeepsMetadata)
+}
+
+// mergeMeta takes the metadata from the stored object, but for its managed fields and, where they are the client's, for
+// labels, annotations, finalizers and owners.
+func mergeMeta(obj, old Object, clients bool) {
 	sent := obj.GetMetadata()
 	meta := cloneUnmanaged(old.GetMetadata())
-	if !r.res.kind.StatusKeepsMetadata {
+	if clients {
 		meta.Labels, meta.Annotations, meta.Finalizers, meta.OwnerReferences = sent.Labels, sent.Annotations, sent.Finalizers, sent.OwnerReferences
 	}
 	meta.ManagedFields = sent.ManagedFields

@@ -48,6 +48,9 @@ func (k *Kind) ValidateStatus(obj, old proto.Message) ErrorList {
 	return dedupe(errs)
 }
 
+// ValidateMetadata checks what a subresource changes of an object beside its own part.
+func (k *Kind) ValidateMetadata(obj, old proto.Message) ErrorList { return k.validateMeta(obj, old) }
+
 func (k *Kind) validateMeta(obj, old proto.Message) ErrorList {
 	if k.metaField == nil || k.Ephemeral {
 		return nil

@@ -89,12 +89,16 @@ func TestSigning(t *testing.T) {
 			r.Status = &certificatesv1.CertificateSigningRequestStatus{Conditions: []*certificatesv1.CertificateSigningRequestCondition{
 				{Type: "Approved", Status: "True", Reason: "Test"},
 			}}
+			r.Metadata.Annotations = map[string]string{"approved.by": "a test"} // who approves may say so
 			if _, err := client.For[*certificatesv1.CertificateSigningRequest](s.Conn).UpdateSubresource(t.Context(), "approval", r); err != nil {
 				t.Fatal(err)
 			}
 			r = apitest.Await(t, s, "", r.GetMetadata().GetName(), func(r *certificatesv1.CertificateSigningRequest) bool {
 				return len(r.GetStatus().GetCertificate()) > 0 || len(r.GetStatus().GetConditions()) > 1
 			})
+			if r.Metadata.Annotations["approved.by"] == "" {
+				t.Errorf("the approval brought no annotations: %v", r.Metadata)
+			}
 			if tc.refused != "" {
 				last := r.GetStatus().GetConditions()[len(r.GetStatus().GetConditions())-1]
 				if last.GetType() != "Failed" || last.GetReason() != "SignerValidationFailure" || last.GetMessage() != tc.refused {

@@ -78,9 +78,10 @@ type Hooks struct {
 
 // Part is a subresource that shows the object itself and changes a part of it.
 type Part struct {
-	// Keep takes from old everything of the object's spec and status that the subresource does not change. The
-	// metadata, but for its managed fields, is old's always.
+	// Keep takes from old everything of the object's spec and status that the subresource does not change.
 	Keep func(obj, old Object)
+	// Metadata tells that labels, annotations, finalizers and owners are the client's; else they are old's.
+	Metadata bool
 	// Validate returns what is wrong with the change, in place of the kind's own validation.
 	Validate func(k *schema.Kind, obj, old Object) schema.ErrorList
 }

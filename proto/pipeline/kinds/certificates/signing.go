@@ -30,6 +30,7 @@ func Requests(clock func() time.Time) strategy.Hooks {
 			stamp(r, was, clock())
 		},
 		Parts: map[string]strategy.Part{"approval": {
+			Metadata: true,
 			Keep: func(obj, old strategy.Object) {
 				r, was := obj.(*request), old.(*request)
 				stamp(r, was, clock())
