@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -142,5 +143,25 @@ func TestPoliciesOfCustomKinds(t *testing.T) {
 	}
 	if strings.Contains(answer, "spec.validations[2]") {
 		t.Errorf("a sound expression is doubted: %s", answer)
+	}
+}
+
+// TestOpenDefinitions looks at what version 2 of the documents says of a kind with room for everything: nothing.
+func TestOpenDefinitions(t *testing.T) {
+	c := start(t, t.TempDir())
+	code, answer := c.do(t, c.admin(), "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", `{"metadata":{"name":"opens.example.com"},"spec":{
+		"group":"example.com","scope":"Namespaced","names":{"plural":"opens","kind":"Open"},"versions":[{"name":"v1","served":true,"storage":true,
+		"schema":{"openAPIV3Schema":{"type":"object","description":"Of any form.","x-kubernetes-preserve-unknown-fields":true,"properties":{"spec":{"type":"string"}}}}}]}}`)
+	if code != http.StatusCreated {
+		t.Fatal(answer)
+	}
+	c.await(t, "/openapi/v2", `"com.example.v1.Open"`)
+	_, answer = c.do(t, c.admin(), "GET", "/openapi/v2", "")
+	var doc struct{ Definitions map[string]map[string]any }
+	if err := json.Unmarshal([]byte(answer), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if d := doc.Definitions["com.example.v1.Open"]; len(d) != 2 || d["type"] != "object" || d["x-kubernetes-group-version-kind"] == nil {
+		t.Errorf("%v", d)
 	}
 }

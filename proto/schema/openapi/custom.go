@@ -48,13 +48,18 @@ func (b *builder) custom(k *schema.Kind) object {
 		return b.named(name)
 	}
 	out := k.Custom.OpenAPI(b.v3)
+	open, _ := out["x-kubernetes-preserve-unknown-fields"].(bool)
+	silent := open && !b.v3 // clients of version 2 take what is named for all there is
+	if silent {
+		out = object{}
+	}
 	b.schemas[name] = out
 	out["type"] = "object"
 	out["x-kubernetes-group-version-kind"] = []any{object{"group": k.Group, "version": k.Version, "kind": k.Kind}}
-	properties, ok := out["properties"].(object)
-	if open, _ := out["x-kubernetes-preserve-unknown-fields"].(bool); !ok && open && !b.v3 {
-		return b.named(name) // clients of version 2 take what is named for all there is
+	if silent {
+		return b.named(name)
 	}
+	properties, _ := out["properties"].(object)
 	if properties == nil {
 		properties = object{}
 		out["properties"] = properties
