@@ -2,7 +2,6 @@ package h2
 
 import (
 	"net/http"
-	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -13,10 +12,6 @@ import (
 type Burst struct {
 	c   *conn
 	buf *[]byte
-	// events is how many there are; odd is set where it is not known what the client answers to one, or where its windows
-	// are not so wide that the answer can wait.
-	events int
-	odd    bool
 }
 
 // maxBurst is how many bytes a burst gathers, and the longest body that is added to one. Twice as much, encrypted, is what
@@ -52,7 +47,7 @@ func (b *Burst) Begin() bool {
 	if o.err != nil || o.closing || o.writing || o.pending != nil {
 		return false
 	}
-	o.writing, b.events, b.odd = true, 0, false
+	o.writing = true
 	o.extend()
 	return true
 }
@@ -73,15 +68,9 @@ func (r Response) Add(pieces [][]byte) bool {
 	if n > maxBurst || !w.begun || w.done || w.err != nil || w.length >= 0 || w.bodyless() || w.buf != nil && len(*w.buf) > 0 {
 		return false
 	}
-	if _, err := w.st.failed(); err != nil {
+	if _, err := w.st.failed(); err != nil || !w.st.claim(n) {
 		return false
 	}
-	ok, wide := w.st.claim(n)
-	if !ok {
-		return false
-	}
-	b.events++
-	b.odd = b.odd || !wide || n < answeredFrom
 	if b.buf == nil {
 		b.buf = pendingBuffers.Get().(*[]byte)
 	}
@@ -102,17 +91,17 @@ func (r Response) Add(pieces [][]byte) bool {
 	return true
 }
 
-// claim takes n bytes of both windows, if there are so many; wide tells whether many more are left.
-func (st *stream) claim(n int) (ok, wide bool) {
+// claim takes n bytes of both windows, if there are so many.
+func (st *stream) claim(n int) bool {
 	c := st.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if min(st.window, c.sendWindow) < int64(n) {
-		return false, false
+		return false
 	}
 	st.window -= int64(n)
 	c.sendWindow -= int64(n)
-	return true, min(st.window, c.sendWindow) >= wideWindow
+	return true
 }
 
 // End sends what was added. What the kernel does not take at once is left to a goroutine of its own.
@@ -121,7 +110,6 @@ func (b *Burst) End() {
 	var left bool
 	var err error
 	if b.buf != nil {
-		b.c.gate.sending(b.events == 1 && !b.odd && b.c.quiet(), &b.c.s.muffler)
 		left, err = b.c.encrypt(*b.buf)
 		putPending(b.buf)
 		b.buf = nil
@@ -136,11 +124,4 @@ func (b *Burst) End() {
 		return
 	}
 	_ = o.writeLocked()
-}
-
-// quiet tells whether the client has not asked for anything lately: then what it sends next can wait for a moment.
-func (c *conn) quiet() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Since(c.asked) >= quietAfter
 }

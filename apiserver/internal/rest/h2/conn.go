@@ -30,8 +30,6 @@ type conn struct {
 	mu      sync.Mutex
 	streams map[uint32]*stream
 	lastID  uint32
-	// asked is when the client has last begun a request or sent a piece of one's body.
-	asked time.Time
 	// running counts handlers: those of streams that were reset go on for a while.
 	running int
 	// leaving is set once GOAWAY was sent: no stream is begun any more, and the last one's end is the connection's.
@@ -310,7 +308,6 @@ func (c *conn) data(f *http2.DataFrame) error {
 	c.mu.Lock()
 	st, idle := c.streams[f.StreamID], f.StreamID > c.lastID
 	c.received -= size
-	c.asked = time.Now()
 	over := c.received < 0
 	c.mu.Unlock()
 	switch {

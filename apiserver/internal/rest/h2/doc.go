@@ -11,8 +11,7 @@
 // hijacking: upgrades are HTTP/1.1's.
 //
 // What goes to many responses, as events of watches do, need not pass through their handlers: a Burst adds to the responses
-// of a connection and writes without ever waiting. While it is quiet on a connection, its reader sleeps through what a
-// client only answers (see muffler).
+// of a connection and writes without ever waiting.
 //
 // Bounds: maxStreams requests of a connection at a time, recvConn bytes of request bodies that no handler has read,
 // maxPending bytes that wait for the network, http.Server's MaxHeaderBytes of header. A peer that does not read what it

@@ -37,7 +37,6 @@ type gate struct {
 	// shut holds everything back, flushing what comes after the bytes that flush is writing.
 	shut, flushing bool
 	held           *[]byte
-	answers        answers
 	// once makes one attempt with next.
 	once func(fd uintptr) bool
 	next []byte
@@ -58,15 +57,6 @@ func (g *gate) beginPatience() {
 	g.mu.Lock()
 	g.patient = g.raw != nil
 	g.mu.Unlock()
-}
-
-// Read implements net.Conn.
-func (g *gate) Read(p []byte) (int, error) {
-	n, err := g.Conn.Read(p)
-	if n > 0 && g.raw != nil {
-		g.received(n)
-	}
-	return n, err
 }
 
 // Write implements net.Conn.

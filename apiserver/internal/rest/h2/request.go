@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -37,7 +36,7 @@ func (c *conn) headers(f *http2.MetaHeadersFrame) error {
 		c.mu.Unlock()
 		return connError{http2.ErrCodeEnhanceYourCalm, "too many requests begun"}
 	}
-	c.lastID, c.asked = id, time.Now()
+	c.lastID = id
 	if len(c.streams) >= maxStreams || c.running >= maxStreams+maxStreams/2 {
 		c.mu.Unlock()
 		c.reset(id, http2.ErrCodeRefusedStream)

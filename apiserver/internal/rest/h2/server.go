@@ -43,7 +43,6 @@ const (
 type Server struct {
 	web     *http.Server
 	workers workers
-	muffler muffler
 
 	mu     sync.Mutex
 	conns  map[*conn]struct{}
@@ -58,7 +57,6 @@ type Server struct {
 func Configure(web *http.Server) *Server {
 	s := &Server{web: web, conns: map[*conn]struct{}{}}
 	s.workers.init()
-	s.muffler.after = muffledFor
 	if web.TLSConfig == nil {
 		web.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
