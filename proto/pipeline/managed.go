@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"github.com/keelson/keelson/proto/apierrors"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/pipeline/admission"
+	"github.com/keelson/keelson/proto/schema"
 	"github.com/keelson/keelson/proto/schema/apply"
 )
 
@@ -42,4 +44,14 @@ func (r *request) admitManaged(ctx context.Context, a *admission.Request) error 
 		r.warn(".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests: " + err.Error())
 	}
 	return nil
+}
+
+// keepTimes sets the managed fields of an object. Where nothing but their times would tell it from the stored one they are
+// the stored ones: a configuration may say in other words what is there ("1000m" for "1"), which is no change.
+func keepTimes(obj, old Object, managed []*metav1.ManagedFieldsEntry) {
+	stored := old.GetMetadata().GetManagedFields()
+	obj.GetMetadata().ManagedFields = stored
+	if !apply.SameButTimes(managed, stored) || !schema.EqualBut(obj, old) {
+		obj.GetMetadata().ManagedFields = managed
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
@@ -104,5 +105,33 @@ func TestRepeatedKeysOfAConfiguration(t *testing.T) {
 				t.Errorf("warnings %q", res.Warnings)
 			}
 		})
+	}
+}
+
+// An apply that says in other words what is there changes nothing.
+func TestApplyInOtherWords(t *testing.T) {
+	now := time.Unix(1700000000, 0)
+	h := start(t, func(c *pipeline.Config) { c.Clock = func() time.Time { return now } })
+	apply := func(cpu string) int64 {
+		t.Helper()
+		now = now.Add(time.Hour)
+		res, err := h.s.Patch(h.ctx, &resourcev1.PatchRequest{
+			Ref: ref("", "resourcequotas", "default", "a"), Type: resourcev1.PatchType_PATCH_TYPE_APPLY, Options: &resourcev1.WriteOptions{FieldManager: "me"},
+			Patch: []byte(`{"apiVersion":"v1","kind":"ResourceQuota","metadata":{"name":"a"},"spec":{"hard":{"cpu":"` + cpu + `"}}}`),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.Item.Revision
+	}
+	first := apply("1000m")
+	if again := apply("1000m"); again != first {
+		t.Errorf("the same again: revision %d after %d", again, first)
+	}
+	if again := apply("1"); again != first {
+		t.Errorf("in other words: revision %d after %d", again, first)
+	}
+	if changed := apply("2"); changed == first {
+		t.Error("a change is none")
 	}
 }

@@ -184,8 +184,8 @@ func (r *request) applyConfig(ctx context.Context, req *resourcev1.PatchRequest,
 	}
 	return r.upsert(ctx, change{
 		make: merge,
-		manage: func(_, obj Object) (Object, error) {
-			obj.GetMetadata().ManagedFields = managed
+		manage: func(old, obj Object) (Object, error) {
+			keepTimes(obj, old, managed)
 			return obj, nil
 		},
 	}, func(obj Object) (Object, error) {

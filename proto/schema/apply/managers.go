@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -199,4 +200,12 @@ func seconds(t time.Time) *metav1.Time {
 	s := t.Unix()
 	// Kubernetes always writes both fields, and so does a time that was read from JSON.
 	return &metav1.Time{Seconds: &s, Nanos: new(int32)}
+}
+
+// SameButTimes tells whether two lists of entries differ in their times at most.
+func SameButTimes(a, b []*metav1.ManagedFieldsEntry) bool {
+	return slices.EqualFunc(a, b, func(x, y *metav1.ManagedFieldsEntry) bool {
+		return x.Manager == y.Manager && x.Operation == y.Operation && x.ApiVersion == y.ApiVersion && x.Subresource == y.Subresource &&
+			x.FieldsType == y.FieldsType && bytes.Equal(x.GetFieldsV1().GetRaw(), y.GetFieldsV1().GetRaw())
+	})
 }
