@@ -17,40 +17,88 @@ import (
 const batchConcurrency = 64
 
 // Batch implements the resource service. While batchConcurrency writes are under way the stream is not read further:
-// the client feels it as back-pressure.
+// the client feels it as back-pressure. It ends with the client's side, or with the server: what has been read until then
+// is done and answered.
 func (d *door) Batch(stream grpc.BidiStreamingServer[resourcev1.BatchRequest, resourcev1.BatchResponse]) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
-	manager := agent(ctx)
-	slots := make(chan struct{}, batchConcurrency)
-	var (
-		wg      sync.WaitGroup
-		sending sync.Mutex
-		sendErr error
-	)
+	b := &batch{d: d, stream: stream, ctx: ctx, cancel: cancel, manager: agent(ctx), slots: make(chan struct{}, batchConcurrency)}
+	read := make(chan error, 1)
+	// Ends when this method returns, for that ends the stream.
+	go func() { read <- b.read() }()
+	select {
+	case err := <-read:
+		b.finish()
+		if errors.Is(err, io.EOF) {
+			return b.sendErr
+		}
+		return err
+	case <-d.s.ctx.Done():
+		b.finish()
+		return apierrors.ToGRPC(apierrors.NewServiceUnavailable("the server is shutting down"))
+	}
+}
+
+// batch is one stream of writes.
+type batch struct {
+	d       *door
+	stream  grpc.BidiStreamingServer[resourcev1.BatchRequest, resourcev1.BatchResponse]
+	ctx     context.Context
+	cancel  context.CancelFunc
+	manager string
+	slots   chan struct{}
+
+	mu       sync.Mutex
+	finished bool
+	running  sync.WaitGroup
+
+	sending sync.Mutex
+	sendErr error
+}
+
+// read starts the writes that come, until the stream or the batch ends.
+func (b *batch) read() error {
 	for {
-		req, err := stream.Recv()
+		req, err := b.stream.Recv()
 		if err != nil {
-			wg.Wait()
-			if errors.Is(err, io.EOF) {
-				return sendErr
-			}
 			return err
 		}
-		slots <- struct{}{}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			defer func() { <-slots }()
-			resp := d.admitted(ctx, req, manager)
-			sending.Lock()
-			defer sending.Unlock()
-			if sendErr == nil {
-				if sendErr = stream.Send(resp); sendErr != nil {
-					cancel()
-				}
-			}
-		}()
+		b.slots <- struct{}{}
+		if !b.begin() {
+			return nil
+		}
+		go b.write(req)
+	}
+}
+
+// begin counts a write; false where the batch takes no more.
+func (b *batch) begin() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.finished {
+		b.running.Add(1)
+	}
+	return !b.finished
+}
+
+// finish takes no more writes, and waits for those that are under way.
+func (b *batch) finish() {
+	b.mu.Lock()
+	b.finished = true
+	b.mu.Unlock()
+	b.running.Wait()
+}
+
+func (b *batch) write(req *resourcev1.BatchRequest) {
+	defer b.running.Done()
+	defer func() { <-b.slots }()
+	resp := b.d.admitted(b.ctx, req, b.manager)
+	b.sending.Lock()
+	defer b.sending.Unlock()
+	if b.sendErr == nil {
+		if b.sendErr = b.stream.Send(resp); b.sendErr != nil {
+			b.cancel()
+		}
 	}
 }
 

@@ -147,3 +147,24 @@ func TestGRPCWatch(t *testing.T) {
 		t.Fatalf("acknowledged %d, want %d", got, it.Revision)
 	}
 }
+
+// A client keeps its batch stream open for as long as it runs: the server's end is the stream's.
+func TestGRPCBatchEndsWithTheServer(t *testing.T) {
+	h := start(t)
+	b, err := dial(t, h.s.GRPC()).Batch(h.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Send(&resourcev1.BatchRequest{Id: 1, Request: &resourcev1.BatchRequest_Create{Create: &resourcev1.CreateRequest{
+		Ref: ref("", "configmaps", "default", "a"), Object: pb(t, configMap("a", nil)),
+	}}}); err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := b.Recv(); err != nil || resp.GetError() != nil {
+		t.Fatal(resp, err)
+	}
+	h.s.Close()
+	if _, err := b.Recv(); status.Code(err) != codes.Unavailable {
+		t.Errorf("the stream ends with %v", err)
+	}
+}
