@@ -22,7 +22,7 @@ const batchConcurrency = 64
 func (d *door) Batch(stream grpc.BidiStreamingServer[resourcev1.BatchRequest, resourcev1.BatchResponse]) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
-	b := &batch{d: d, stream: stream, ctx: ctx, cancel: cancel, manager: agent(ctx), slots: make(chan struct{}, batchConcurrency)}
+	b := &batch{d: d, stream: stream, ctx: ctx, cancel: cancel, manager: agent(ctx), work: make(chan *resourcev1.BatchRequest)}
 	read := make(chan error, 1)
 	// Ends when this method returns, for that ends the stream.
 	go func() { read <- b.read() }()
@@ -46,7 +46,8 @@ type batch struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	manager string
-	slots   chan struct{}
+	// work goes to workers, which stay: their stacks have grown already.
+	work chan *resourcev1.BatchRequest
 
 	mu       sync.Mutex
 	finished bool
@@ -56,18 +57,36 @@ type batch struct {
 	sendErr error
 }
 
-// read starts the writes that come, until the stream or the batch ends.
+// read hands the writes that come to workers, until the stream or the batch ends.
 func (b *batch) read() error {
-	for {
+	defer close(b.work)
+	for workers := 0; ; {
 		req, err := b.stream.Recv()
 		if err != nil {
 			return err
 		}
-		b.slots <- struct{}{}
 		if !b.begin() {
 			return nil
 		}
-		go b.write(req)
+		select {
+		case b.work <- req:
+			continue
+		default:
+		}
+		if workers < batchConcurrency {
+			workers++
+			go b.writes(req)
+		} else {
+			b.work <- req
+		}
+	}
+}
+
+// writes does a write, and then those that come.
+func (b *batch) writes(req *resourcev1.BatchRequest) {
+	b.write(req)
+	for req := range b.work {
+		b.write(req)
 	}
 }
 
@@ -91,7 +110,6 @@ func (b *batch) finish() {
 
 func (b *batch) write(req *resourcev1.BatchRequest) {
 	defer b.running.Done()
-	defer func() { <-b.slots }()
 	resp := b.d.admitted(b.ctx, req, b.manager)
 	b.sending.Lock()
 	defer b.sending.Unlock()

@@ -2,6 +2,7 @@ package core
 
 import (
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -10,18 +11,21 @@ import (
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	"github.com/keelson/keelson/proto/schema/rule"
+	"github.com/keelson/keelson/proto/schema/shape"
 )
+
+// sources has the kinds of volumes.
+var sources = sync.OnceValue(func() *shape.Message { return shape.Of((*corev1.VolumeSource)(nil).ProtoReflect().Descriptor()) })
 
 // volume checks that a volume has one source, and what the source demands beyond its options.
 func volume(v *corev1.Volume, at *rule.Path) rule.ErrorList {
 	var errs rule.ErrorList
 	set := 0
-	m := v.GetVolumeSource().ProtoReflect()
-	fields := m.Descriptor().Fields()
-	for i := range fields.Len() {
-		if fd := fields.Get(i); m.IsValid() && m.Has(fd) {
+	source := shape.PointerTo(v.GetVolumeSource())
+	for _, f := range sources().Fields {
+		if f.Has(f.In(source)) {
 			if set++; set > 1 {
-				errs = append(errs, field.Forbidden(at.Child(fd.JSONName()), "may not specify more than 1 volume type"))
+				errs = append(errs, field.Forbidden(at.Child(f.Name), "may not specify more than 1 volume type"))
 			}
 		}
 	}
