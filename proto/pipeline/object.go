@@ -135,7 +135,7 @@ func clone[T proto.Message](m T) T { return proto.Clone(m).(T) }
 // cloneUnmanaged clones metadata without the managed fields, which mostly are the larger part.
 func cloneUnmanaged(m *metav1.ObjectMeta) *metav1.ObjectMeta {
 	managed := m.GetManagedFields()
-	if m == nil || len(managed) == 0 {
+	if len(managed) == 0 {
 		return clone(m)
 	}
 	m.ManagedFields = nil

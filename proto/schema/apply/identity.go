@@ -75,7 +75,7 @@ func scalarIdentity(n *codec.Node) identity {
 	return identity{n.Kind, n.Text}
 }
 
-// identities finds items. Few are looked through, many are kept in a map.
+// identities are those of a list's items, in order. To find one, few are looked through and many are kept in a map.
 type identities struct {
 	list  []identity
 	index map[identity]int
@@ -84,22 +84,18 @@ type identities struct {
 // manyItems is the length from which on a list gets a map.
 const manyItems = 24
 
-// add adds the ith of n items. It returns the first one with the same identity, -1 where there is none.
-func (s *identities) add(id identity, i, n int) int {
-	if n > manyItems {
-		if s.index == nil {
-			s.index = make(map[identity]int, n)
-		}
-		if first, ok := s.index[id]; ok {
-			return first
-		}
-		s.index[id] = i
-		return -1
-	}
+// add adds the next of n items. It returns the first one with the same identity, -1 where there is none.
+func (s *identities) add(id identity, n int) int {
 	if s.list == nil {
 		s.list = make([]identity, 0, n)
+		if n > manyItems {
+			s.index = make(map[identity]int, n)
+		}
 	}
 	first := s.find(id)
+	if first < 0 && s.index != nil {
+		s.index[id] = len(s.list)
+	}
 	s.list = append(s.list, id) // duplicates too, so that places stay those of the items
 	return first
 }

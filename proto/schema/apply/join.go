@@ -101,7 +101,7 @@ func (j joiner) lists(live, config *codec.Node, t *listType) codec.Node {
 	// shared are the configuration's items that the object has too.
 	shared := make([]int, 0, len(config.Items))
 	for c := range config.Items {
-		if a.place(b.ids[c]) >= 0 {
+		if a.find(b.list[c]) >= 0 {
 			shared = append(shared, c)
 		}
 	}
@@ -113,20 +113,20 @@ func (j joiner) lists(live, config *codec.Node, t *listType) codec.Node {
 	merged := make([]bool, len(config.Items))
 	for l, c := 0, 0; l < len(live.Items) || c < len(config.Items); {
 		if l < len(live.Items) && c < len(config.Items) {
-			if a.ids[l] == b.ids[c] {
+			if a.list[l] == b.list[c] {
 				merged[c] = true
 				take(a.only(l), c)
 				l, c = l+1, c+1
 				next()
 				continue
 			}
-			if p := b.place(a.ids[l]); p >= 0 && len(shared) > 0 && shared[0] != p {
+			if p := b.find(a.list[l]); p >= 0 && len(shared) > 0 && shared[0] != p {
 				l++ // it comes later
 				continue
 			}
 		}
 		if l < len(live.Items) {
-			p := b.place(a.ids[l])
+			p := b.find(a.list[l])
 			if p < 0 {
 				take(l, -1)
 				l++
@@ -138,7 +138,7 @@ func (j joiner) lists(live, config *codec.Node, t *listType) codec.Node {
 		}
 		if c < len(config.Items) {
 			merged[c] = true
-			p := a.place(b.ids[c])
+			p := a.find(b.list[c])
 			if p >= 0 {
 				p = a.only(p)
 			}
@@ -161,62 +161,26 @@ func (j joiner) lists(live, config *codec.Node, t *listType) codec.Node {
 	return codec.Node{Kind: codec.ListNode, Name: live.Name, Items: out}
 }
 
-// places are the identities of a list's items.
+// places are the identities of a list's items, with those that are there more than once.
 type places struct {
-	ids   []identity
-	index map[identity]int
-	many  []bool // by the first place of an identity: there are more
+	identities
+	many []bool // by the first place of an identity
 }
 
 func (j joiner) index(items []codec.Node, t *listType) places {
-	p := places{ids: make([]identity, len(items)), many: make([]bool, len(items))}
-	if len(items) > manyItems {
-		p.index = make(map[identity]int, len(items))
-	}
+	p := places{many: make([]bool, len(items))}
 	for i := range items {
 		id, _ := t.identity(&items[i])
-		first := -1
-		if p.index != nil {
-			if at, ok := p.index[id]; ok {
-				first = at
-			} else {
-				p.index[id] = i
-			}
-		} else {
-			for k := range i {
-				if p.ids[k] == id {
-					first = k
-					break
-				}
-			}
-		}
-		p.ids[i] = id
-		if first >= 0 {
+		if first := p.add(id, len(items)); first >= 0 {
 			p.many[first] = true
 		}
 	}
 	return p
 }
 
-// place returns the first place of an identity; -1 where there is none.
-func (p *places) place(id identity) int {
-	if p.index != nil {
-		if i, ok := p.index[id]; ok {
-			return i
-		}
-		return -1
-	}
-	for i := range p.ids {
-		if p.ids[i] == id {
-			return i
-		}
-	}
-	return -1
-}
-
 // only returns the place of an item that has its identity alone, else -1: one of several is not merged with anything.
 func (p *places) only(i int) int {
-	if p.many[p.place(p.ids[i])] {
+	if p.many[p.find(p.list[i])] {
 		return -1
 	}
 	return i

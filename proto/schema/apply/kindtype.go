@@ -239,7 +239,7 @@ func (l *listType) check(items []codec.Node, duplicates bool) bool {
 		var found identities
 		for i := range items {
 			id, ok := l.identity(&items[i])
-			if !ok || found.add(id, i, len(items)) >= 0 && !duplicates {
+			if !ok || found.add(id, len(items)) >= 0 && !duplicates {
 				return false
 			}
 		}
