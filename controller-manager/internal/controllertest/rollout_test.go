@@ -105,6 +105,44 @@ func TestRollout(t *testing.T) {
 	}
 }
 
+// TestRevisionNeverGoesBack: a status write carries annotations, so one that is made from what was read before the
+// revision was written would take the revision back for a moment.
+func TestRevisionNeverGoesBack(t *testing.T) {
+	c := Start(t, nil, "deployment", "replicaset")
+	c.Nodes("n1")
+	c.RunPods(nil, "n1")
+	w, err := client.For[*appsv1.Deployment](c.Conn).Watch(t.Context(), client.WatchOptions{Namespace: "default"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	apitest.Create(t, c.Server, deployment("web", 3))
+	apitest.Await(t, c.Server, "default", "web", rolledOut)
+	c.change("web", func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "v2" })
+	end := client.Revision(apitest.Await(t, c.Server, "default", "web", rolledOut))
+	last := ""
+	for {
+		events, err := w.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			m := e.Object.GetMetadata()
+			if got := m.GetAnnotations()["deployment.kubernetes.io/revision"]; got < last {
+				t.Errorf("generation %d, version %s: revision %q after %q", m.GetGeneration(), m.GetResourceVersion(), got, last)
+			} else {
+				last = got
+			}
+			if client.Revision(e.Object) >= end {
+				if last != "2" {
+					t.Errorf("rolled out with revision %q", last)
+				}
+				return
+			}
+		}
+	}
+}
+
 // TestManyReplicas is the shape of the benchmark: one large Deployment, and many small ones.
 func TestManyReplicas(t *testing.T) {
 	c := Start(t, nil, "*")

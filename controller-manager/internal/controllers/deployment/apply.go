@@ -116,7 +116,8 @@ func (c *Controller) resizeAndRemove(ctx context.Context, key controller.Key, ou
 	return nil
 }
 
-// setRevision annotates the Deployment and returns it as it is then, so that the status can be written on top.
+// setRevision annotates the Deployment and returns it as it is then: a status write carries annotations, those that others
+// wrote among them.
 func (c *Controller) setRevision(ctx context.Context, key controller.Key, d *appsv1.Deployment, revision string) (*appsv1.Deployment, error) {
 	if revision == "" {
 		return d, nil
@@ -136,13 +137,11 @@ func (c *Controller) setRevision(ctx context.Context, key controller.Key, d *app
 		return nil, fmt.Errorf("writing the revision: %w", err)
 	}
 	c.Wrote(key, c.deployments, client.Revision(written))
-	// A spec that was changed meanwhile must not be called observed: keep what the decision was made from.
-	base := proto.CloneOf(d)
-	base.Metadata.ResourceVersion = written.GetMetadata().GetResourceVersion()
 	if written.GetMetadata().GetGeneration() != d.GetMetadata().GetGeneration() {
-		base.Metadata.ResourceVersion = d.GetMetadata().GetResourceVersion()
+		// The spec was changed meanwhile and must not be called observed: the status fails with a conflict.
+		return d, nil
 	}
-	return base, nil
+	return written, nil
 }
 
 func (c *Controller) setStatus(ctx context.Context, key controller.Key, d *appsv1.Deployment, status *appsv1.DeploymentStatus) error {
