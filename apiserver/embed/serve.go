@@ -167,6 +167,7 @@ func (s *server) health(stopping *atomic.Bool) *health.Set {
 
 // version is what `kubectl version` shows.
 func version() rest.Version {
-	return rest.Version{Major: "1", Minor: "37", GitVersion: KubernetesVersion, GitTreeState: "clean",
+	return rest.Version{Major: "1", Minor: "37", EmulationMajor: "1", EmulationMinor: "37", MinCompatibilityMajor: "1", MinCompatibilityMinor: "36",
+		GitVersion: KubernetesVersion, GitTreeState: "clean",
 		GoVersion: runtime.Version(), Compiler: runtime.Compiler, Platform: runtime.GOOS + "/" + runtime.GOARCH}
 }

@@ -150,7 +150,7 @@ func TestTypedClient(t *testing.T) {
 		t.Errorf("an invalid pod: %v", err)
 	}
 	version, err := c.Discovery().ServerVersion()
-	if err != nil || !strings.HasPrefix(version.GitVersion, "v1.37") {
+	if err != nil || !strings.HasPrefix(version.GitVersion, "v1.37") || version.EmulationMinor != "37" {
 		t.Errorf("version: %v %v", version, err)
 	}
 }

@@ -88,8 +88,15 @@ func (s *Server) index(w http.ResponseWriter, r *http.Request) {
 
 // Version is the answer of /version, in the form that kubectl version reads.
 type Version struct {
-	Major        string `json:"major"`
-	Minor        string `json:"minor"`
+	Major string `json:"major"`
+	Minor string `json:"minor"`
+	// EmulationMajor and EmulationMinor name the version whose behaviour is served, the MinCompatibility ones the oldest
+	// whose stored objects are understood (KEP-4330).
+	EmulationMajor        string `json:"emulationMajor,omitempty"`
+	EmulationMinor        string `json:"emulationMinor,omitempty"`
+	MinCompatibilityMajor string `json:"minCompatibilityMajor,omitempty"`
+	MinCompatibilityMinor string `json:"minCompatibilityMinor,omitempty"`
+
 	GitVersion   string `json:"gitVersion"`
 	GitCommit    string `json:"gitCommit"`
 	GitTreeState string `json:"gitTreeState"`
