@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -125,5 +126,42 @@ func TestFollow(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestReadWhileRotating: whatever is renamed between listing the files and opening one, a reader gets every line from the
+// first on, without a gap.
+func TestReadWhileRotating(t *testing.T) {
+	const lines = 10
+	dir := t.TempDir()
+	for round := range 100 {
+		path := filepath.Join(dir, fmt.Sprint(round), "0.log")
+		w, err := Open(path, Limits{MaxSize: 1, MaxFiles: lines + 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, w, Stdout, "line 0\n")
+		want := "line 0\n"
+		done := make(chan struct{})
+		var out bytes.Buffer
+		var readers sync.WaitGroup
+		readers.Go(func() {
+			if err := Read(t.Context(), path, Options{Follow: true, Done: done}, &out, &out); err != nil {
+				t.Error(err)
+			}
+		})
+		for i := 1; i < lines; i++ {
+			line := fmt.Sprintf("line %d\n", i)
+			write(t, w, Stdout, line)
+			want += line
+		}
+		close(done)
+		readers.Wait()
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		if out.String() != want {
+			t.Fatalf("round %d: %q", round, out.String())
+		}
 	}
 }

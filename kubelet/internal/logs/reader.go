@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -38,22 +39,11 @@ var errLimit = errors.New("limit reached")
 // Read writes a container's log to stdout and stderr, which may be the same writer. It returns when the log's end is
 // reached (with Follow: when Done is closed and everything is read) or ctx ends.
 func Read(ctx context.Context, path string, o Options, stdout, stderr io.Writer) error {
-	files, err := rotated(path)
-	if err != nil {
-		return err
-	}
-	files = append(files, path)
-	first, offset := 0, int64(0)
-	if o.TailLines != nil {
-		if first, offset, err = tail(files, *o.TailLines); err != nil {
-			return err
-		}
-	}
 	p := &printer{Options: o, stdout: stdout, stderr: stderr, left: -1}
 	if o.LimitBytes != nil {
 		p.left = *o.LimitBytes
 	}
-	var changed <-chan fsnotify.Event
+	var changed *fsnotify.Watcher
 	if o.Follow {
 		watcher, err := fsnotify.NewWatcher()
 		if err != nil {
@@ -64,16 +54,21 @@ func Read(ctx context.Context, path string, o Options, stdout, stderr io.Writer)
 		if err := watcher.Add(filepath.Dir(path)); err != nil {
 			return err
 		}
-		changed = watcher.Events
+		changed = watcher
 	}
-	file, err := os.Open(files[first])
-	if os.IsNotExist(err) && first < len(files)-1 {
-		// The oldest was removed meanwhile.
-		offset = 0
-		file, err = os.Open(files[first+1])
-	}
+	var offset int64
+	file, err := openOne(path, func(files []string) (first int, err error) {
+		if o.TailLines == nil || len(files) == 0 {
+			return 0, nil
+		}
+		first, offset, err = tail(files, *o.TailLines)
+		return first, err
+	})
 	if err != nil {
 		return err
+	}
+	if file == nil {
+		return &os.PathError{Op: "open", Path: path, Err: os.ErrNotExist}
 	}
 	if _, err := file.Seek(offset, io.SeekStart); err != nil {
 		_ = file.Close()
@@ -88,13 +83,13 @@ func Read(ctx context.Context, path string, o Options, stdout, stderr io.Writer)
 
 // walk prints a file from where it stands, then its successors. With changed it goes on with what is appended until
 // p.Done. It closes the file.
-func walk(ctx context.Context, file *os.File, path string, p *printer, changed <-chan fsnotify.Event) error {
+func walk(ctx context.Context, file *os.File, path string, p *printer, changed *fsnotify.Watcher) error {
 	defer func() { _ = file.Close() }()
 	reader := bufio.NewReaderSize(file, 64<<10)
 	done := p.Done
 	for {
 		next, err := successor(file, path)
-		if err != nil && !os.IsNotExist(err) {
+		if err != nil {
 			return err
 		}
 		// A file that has a successor is complete, so this print reaches its end.
@@ -127,9 +122,11 @@ func walk(ctx context.Context, file *os.File, path string, p *printer, changed <
 		case <-done:
 			// Read once more: what was written before Done is in the file by now.
 			done = nil
-		case _, ok := <-changed:
-			if !ok {
-				return fmt.Errorf("watching %s ended", path)
+		case <-changed.Events:
+		case err := <-changed.Errors:
+			// Events that were lost say no more than that something has changed.
+			if !errors.Is(err, fsnotify.ErrEventOverflow) {
+				return fmt.Errorf("watching %s: %w", path, err)
 			}
 		}
 	}
@@ -145,21 +142,46 @@ func successor(file *os.File, path string) (*os.File, error) {
 	if now, err := os.Stat(path); os.IsNotExist(err) || err == nil && os.SameFile(current, now) {
 		return nil, nil
 	}
-	files, err := rotated(path)
-	if err != nil {
-		return nil, err
-	}
-	files = append(files, path)
-	next := 0
-	for i, f := range files {
-		if info, err := os.Stat(f); err == nil && os.SameFile(info, current) {
-			next = i + 1
+	return openOne(path, func(files []string) (int, error) {
+		next := 0
+		for i, f := range files {
+			if info, err := os.Stat(f); err == nil && os.SameFile(info, current) {
+				next = i + 1
+			}
+		}
+		return next, nil
+	})
+}
+
+// openOne opens one file of a log: choose picks it from all that exist, oldest first; it is nil where choose picks the one
+// after the last. A rotation renames files, so what was picked may have another name, or its name another file, by the time
+// that it is opened: then all is done again.
+func openOne(path string, choose func(files []string) (int, error)) (*os.File, error) {
+	for {
+		full, err := rotated(path)
+		if err != nil {
+			return nil, err
+		}
+		files := slices.Clip(full)
+		if _, err := os.Stat(path); err == nil {
+			files = append(files, path)
+		}
+		var file *os.File
+		i, err := choose(files)
+		if err == nil && i < len(files) {
+			file, err = os.Open(files[i])
+		}
+		now, listErr := rotated(path)
+		if listErr == nil && slices.Equal(full, now) {
+			return file, err
+		}
+		if file != nil {
+			_ = file.Close()
+		}
+		if listErr != nil {
+			return nil, listErr
 		}
 	}
-	if next == len(files) {
-		return nil, nil
-	}
-	return os.Open(files[next])
 }
 
 // tail finds where the last n lines begin: a file's index and an offset in it.
