@@ -163,12 +163,24 @@ func (c *configuration) classify(r *Request) *schema {
 	return c.catchAll
 }
 
+// judge finds the request's schema and takes the lock. Requests are judged without it, so the configuration may be another
+// one by then, and the schema's level one that nobody looks at any more: then the request is judged again.
+func (l *Limiter) judge(r *Request) (*configuration, *schema) {
+	for {
+		c := l.configuration.Load()
+		s := c.classify(r)
+		l.mu.Lock()
+		if l.configuration.Load() == c {
+			return c, s
+		}
+		l.mu.Unlock()
+	}
+}
+
 // Acquire waits until the request may be served. The seat must be released. The error is 429, or the context's where the
 // client is gone.
 func (l *Limiter) Acquire(ctx context.Context, r *Request) (*Seat, error) {
-	c := l.configuration.Load()
-	s := c.classify(r)
-	l.mu.Lock()
+	c, s := l.judge(r)
 	if s.level.nominal+s.level.borrows == 0 && isComponent(r.User) {
 		// A level without a seat serves nobody; the cluster itself must go on.
 		s = c.catchAll

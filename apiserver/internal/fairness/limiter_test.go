@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -369,6 +370,45 @@ func TestReconfiguration(t *testing.T) {
 	if l.lent != 0 || l.waiting != 0 {
 		t.Errorf("left over: %d lent, %d waiting", l.lent, l.waiting)
 	}
+}
+
+// A request may be judged by a configuration that is replaced before it gets the lock, and its level dropped: it must not
+// wait in a level that nobody looks at any more.
+func TestReplacedWhileJudging(t *testing.T) {
+	l := New(Options{Seats: 4, MaxWait: 20 * time.Second})
+	schemas := []*flowcontrolv1.FlowSchema{for1("a", "a", "jane"), for1("b", "b", all)}
+	levels := []*flowcontrolv1.PriorityLevelConfiguration{limited("b", 1, 0), limited("a", 1, 0)}
+	for _, v := range levels {
+		v.Spec.Limited.LimitResponse.Queuing.QueueLengthLimit = 1000
+	}
+	var requests, changes sync.WaitGroup
+	ended := make(chan struct{})
+	changes.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-ended:
+				return
+			default:
+			}
+			l.Configure(schemas, levels[:1+i%2])
+		}
+	})
+	for range 16 {
+		requests.Go(func() {
+			for range 200 {
+				s, err := l.Acquire(t.Context(), get("jane"))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				runtime.Gosched()
+				s.Release()
+			}
+		})
+	}
+	requests.Wait()
+	close(ended)
+	changes.Wait()
 }
 
 func TestDeal(t *testing.T) {
