@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/keelson/keelson/apiserver/internal/storage/etcd"
+	"github.com/keelson/keelson/proto/sdk/apitest/loopback"
 	"github.com/keelson/keelson/proto/sdk/client"
 	"github.com/keelson/keelson/proto/sdk/conformance"
 )
@@ -21,7 +22,7 @@ import (
 // certificate, RBAC, etcd.
 func TestConformance(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) conformance.Server {
-		w := &whole{t: t, dir: t.TempDir(), address: "127.0.0.1:0"}
+		w := &whole{t: t, dir: t.TempDir(), address: loopback.Address(t)}
 		w.start()
 		t.Cleanup(func() { w.stop() })
 		pki := filepath.Join(w.dir, "pki")

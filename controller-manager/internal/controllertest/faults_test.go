@@ -45,7 +45,7 @@ func TestCutConnections(t *testing.T) {
 		v.Await(t, fmt.Sprintf("round %d: %d replicas", round, n), func() bool {
 			d, ok := v.Deployments.Get("default", "web")
 			return ok && d.GetSpec().GetReplicas() == n && d.GetStatus().GetReplicas() == n && v.Active("web") == int(n) &&
-				d.GetStatus().GetObservedGeneration() >= d.GetMetadata().GetGeneration()
+				len(v.Sets.List()) > 0 && d.GetStatus().GetObservedGeneration() >= d.GetMetadata().GetGeneration()
 		})
 		if sets := v.Sets.List(); len(sets) != 1 {
 			t.Fatalf("round %d: %d replica sets", round, len(sets))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -68,21 +67,6 @@ func outputs(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-// freePorts returns ports of the loopback address on which nobody listens.
-func freePorts(t testing.TB, n int) []int {
-	t.Helper()
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/keelson/keelson/proto/sdk/apitest/loopback"
 	"github.com/keelson/keelson/proto/sdk/client"
 )
 
@@ -119,7 +120,7 @@ func startServer(t testing.TB, name string, keysOf *apiserver, flags ...string) 
 }
 
 func newServer(t testing.TB, name string, flags ...string) *apiserver {
-	ports := freePorts(t, 3)
+	ports := loopback.Ports(t, 3)
 	s := &apiserver{dir: t.TempDir(), rest: address(ports[0]), grpc: address(ports[1]), health: address(ports[2])}
 	s.process = process{name: name, path: program(t, "keelson-apiserver"), log: filepath.Join(s.dir, "log"), args: append([]string{
 		"--data-dir", s.dir, "--rest-bind-address", s.rest, "--grpc-bind-address", s.grpc, "--metrics-bind-address", s.health,
@@ -184,7 +185,7 @@ type members struct {
 func startEtcd(t testing.TB, n int, flags ...string) *members {
 	t.Helper()
 	path, dir := program(t, "etcd"), t.TempDir()
-	ports := freePorts(t, 2*n)
+	ports := loopback.Ports(t, 2*n)
 	var initial []string
 	for i := range n {
 		initial = append(initial, fmt.Sprintf("m%d=http://%s", i, address(ports[n+i])))

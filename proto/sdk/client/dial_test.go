@@ -21,6 +21,7 @@ import (
 	"github.com/keelson/keelson/proto/apierrors"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+	"github.com/keelson/keelson/proto/sdk/apitest/loopback"
 	"github.com/keelson/keelson/proto/sdk/client"
 	"github.com/keelson/keelson/proto/sdk/internal/scripted"
 	"go.uber.org/zap"
@@ -153,7 +154,7 @@ func who(t *testing.T, c *client.Conn) string {
 
 func TestCertificatesAreReadAgain(t *testing.T) {
 	ca, dir := newAuthority(t), t.TempDir()
-	s := ca.serve("127.0.0.1:0", "s1")
+	s := ca.serve(loopback.Address(t), "s1")
 	caFile := filepath.Join(dir, "ca.crt")
 	write(t, caFile, "CERTIFICATE", ca.cert.Raw)
 	crt, key := ca.issue(dir, "client", "old")
@@ -197,7 +198,7 @@ func TestFailOver(t *testing.T) {
 	servers := map[string]*tlsServer{}
 	var endpoints []string
 	for _, name := range []string{"s1", "s2", "s3"} {
-		servers[name] = ca.serve("127.0.0.1:0", name)
+		servers[name] = ca.serve(loopback.Address(t), name)
 		endpoints = append(endpoints, servers[name].address)
 	}
 	c, err := client.Dial(client.Config{Endpoints: endpoints, CAFile: caFile, CertFile: crt, KeyFile: key})
@@ -223,7 +224,7 @@ func TestFailOver(t *testing.T) {
 
 func TestWrongAuthorityIsAnErrorThatIsLogged(t *testing.T) {
 	ca, other, dir := newAuthority(t), newAuthority(t), t.TempDir()
-	s := ca.serve("127.0.0.1:0", "s")
+	s := ca.serve(loopback.Address(t), "s")
 	caFile := filepath.Join(dir, "ca.crt")
 	write(t, caFile, "CERTIFICATE", other.cert.Raw)
 	crt, key := ca.issue(dir, "client", "u")

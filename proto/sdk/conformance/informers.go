@@ -51,6 +51,20 @@ var informers = group{"informer", []behaviour{
 	}},
 }}
 
+// refusal is the error of a watch that is not to be. A server that has come back may be asked once more over a connection
+// whose end has not arrived yet.
+func (e *env) refusal(o client.WatchOptions) error {
+	e.Helper()
+	for {
+		w := must(e.maps.Watch(e.ctx, o))(e)
+		_, err := w.Next()
+		w.Close()
+		if !apierrors.IsServiceUnavailable(err) {
+			return err
+		}
+	}
+}
+
 var disturbed = group{"disturbed", []behaviour{
 	{"informer resumes after cuts", func(e *env) {
 		var mu sync.Mutex
@@ -94,9 +108,7 @@ var disturbed = group{"disturbed", []behaviour{
 		}
 		e.change("a", "2")
 		e.Forget()
-		w := must(e.maps.Watch(e.ctx, client.WatchOptions{Namespace: e.ns, ResourceVersion: old.Metadata.ResourceVersion}))(e)
-		defer w.Close()
-		_, err := w.Next()
+		err := e.refusal(client.WatchOptions{Namespace: e.ns, ResourceVersion: old.Metadata.ResourceVersion})
 		e.wants(err, apierrors.IsResourceExpired, "too old resource version")
 		o.Continue = page.Continue
 		_, err = e.maps.ListPage(e.ctx, o)

@@ -24,6 +24,7 @@ import (
 
 	"github.com/keelson/keelson/proto/pipeline/store"
 	"github.com/keelson/keelson/proto/pipeline/store/suite"
+	"github.com/keelson/keelson/proto/sdk/apitest/loopback"
 )
 
 // cluster is an external etcd of several members with TLS, as operators run it.
@@ -48,9 +49,10 @@ func startCluster(t *testing.T, n int) *cluster {
 	dir := t.TempDir()
 	c := &cluster{tls: certificate(t, dir), stopped: map[*embed.Etcd]bool{}}
 	var peers, initial []string
+	ports := loopback.Ports(t, 2*n)
 	for i := range n {
-		c.endpoints = append(c.endpoints, "https://"+freeAddress(t))
-		peers = append(peers, "http://"+freeAddress(t))
+		c.endpoints = append(c.endpoints, fmt.Sprint("https://127.0.0.1:", ports[2*i]))
+		peers = append(peers, fmt.Sprint("http://127.0.0.1:", ports[2*i+1]))
 		initial = append(initial, fmt.Sprintf("m%d=%s", i, peers[i]))
 	}
 	for i := range n {
@@ -75,16 +77,6 @@ func startCluster(t *testing.T, n int) *cluster {
 		<-m.Server.ReadyNotify()
 	}
 	return c
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func urls(t *testing.T, s string) []url.URL {
