@@ -258,7 +258,14 @@ func TestDeadlines(t *testing.T) {
 	resp.Body.Close()
 }
 
+// What the client says after the last response, a ping or a window, must not cost it that response.
 func TestShutdownLetsRequestsEnd(t *testing.T) {
+	for range 100 {
+		t.Run("", shutdown)
+	}
+}
+
+func shutdown(t *testing.T) {
 	in, out := make(chan struct{}), make(chan struct{})
 	addr, c, web := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(in)

@@ -108,7 +108,7 @@ func (o *output) overloaded() error {
 	if o.pending != nil && len(*o.pending) > 2*maxPending {
 		return errOverload
 	}
-	if !o.writing && o.c.gate != nil && o.c.gate.holds() { // TLS has answered the client by itself
+	if !o.writing && o.err == nil && o.c.gate != nil && o.c.gate.holds() { // TLS has answered the client by itself
 		o.writing = true
 		o.handOver()
 	}
@@ -155,13 +155,14 @@ func (o *output) writeLocked() error {
 		o.drained.Broadcast()
 	}
 	o.writing = false
+	err := o.err
+	last := o.lastLocked()
 	o.drained.Broadcast()
-	err, closing := o.err, o.closing
 	o.mu.Unlock()
 	switch {
 	case err != nil:
 		_ = o.c.tls.NetConn().Close() // the reader ends, and with it the connection
-	case closing:
+	case last:
 		o.c.finish()
 	}
 	return err
@@ -228,19 +229,35 @@ func (c *conn) encrypt(b []byte) (left bool, err error) {
 func (o *output) closeAfter() {
 	o.mu.Lock()
 	o.closing = true
-	idle := !o.writing && o.err == nil
+	last := o.lastLocked()
 	o.mu.Unlock()
-	if idle {
+	if last {
 		o.c.finish()
 	}
 }
 
-// drain waits until everything is written or failed.
+// errFinished stands where nothing is written any more. Answers to what the client may still say, a ping or a window, would
+// only break the connection before the client has read everything.
+var errFinished = errors.New("http2: everything was sent")
+
+// lastLocked ends writing where everything is written that was to be; the caller tells the client.
+func (o *output) lastLocked() bool {
+	if !o.closing || o.writing || o.err != nil {
+		return false
+	}
+	o.err = errFinished
+	return true
+}
+
+// drain waits until everything is written or failed, and ends writing.
 func (o *output) drain() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.writing && o.err == nil {
 		o.drained.Wait()
+	}
+	if o.err == nil {
+		o.err = errFinished
 	}
 }
 
