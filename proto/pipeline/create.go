@@ -220,9 +220,13 @@ func (r *request) insert(ctx context.Context, obj Object) (*Item, error) {
 	if err := r.checkSize(stored); err != nil {
 		return nil, err
 	}
+	key := watchcache.Key(r.res.storage, r.namespace, name)
 	if r.dryRun {
-		if _, exists := r.res.objects.Get(r.namespace, name); exists {
+		switch _, err := r.s.cfg.Store.Get(ctx, key); {
+		case err == nil:
 			return nil, store.ErrExists
+		case !errors.Is(err, store.ErrNotFound):
+			return nil, err
 		}
 		return item.New(r.res.kind, raw, 0, r.namespace, name)
 	}
@@ -230,7 +234,7 @@ func (r *request) insert(ctx context.Context, obj Object) (*Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	rev, err := r.s.cfg.Store.Create(ctx, watchcache.Key(r.res.storage, r.namespace, name), value, r.res.ttl)
+	rev, err := r.s.cfg.Store.Create(ctx, key, value, r.res.ttl)
 	if err != nil {
 		return nil, err
 	}

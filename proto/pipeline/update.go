@@ -118,10 +118,12 @@ func (r *request) conflict() error {
 }
 
 // current returns the stored object, in the storage kind's form: from the cache where it is there, though it may be
-// old, else from the store.
+// old, else from the store. A dry run, which no write tells that the object is an old one, is always given the newest.
 func (r *request) current(ctx context.Context) (it *Item, fresh bool, err error) {
-	if it, ok := r.res.objects.Get(r.namespace, r.name); ok {
-		return it, false, nil
+	if !r.dryRun {
+		if it, ok := r.res.objects.Get(r.namespace, r.name); ok {
+			return it, false, nil
+		}
 	}
 	it, err = r.read(ctx)
 	return it, true, err
