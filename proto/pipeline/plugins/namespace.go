@@ -30,13 +30,9 @@ func (p *NamespaceLifecycle) Admit(ctx context.Context, r *admission.Request) er
 	if r.Operation != admission.Create || r.Namespace == "" || r.Kind.Group == "authorization.k8s.io" {
 		return nil
 	}
-	it, ok := p.Access.Lookup("", "namespaces", "", r.Namespace)
-	if !ok {
-		// It may have been created this moment.
-		var err error
-		if it, err = p.Access.Read(ctx, "", "namespaces", "", r.Namespace); err != nil {
-			return err
-		}
+	it, err := strategy.Find(ctx, p.Access, "", "namespaces", "", r.Namespace)
+	if err != nil {
+		return err
 	}
 	if phase, _ := it.Field("status.phase"); phase == "Terminating" {
 		name := r.Object.GetMetadata().GetName()

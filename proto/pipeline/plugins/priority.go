@@ -88,12 +88,9 @@ func (p *Priority) class(ctx context.Context, name string) (*schedulingv1.Priori
 		}
 		return best, nil
 	}
-	it, ok := p.Access.Lookup(schedulingGroup, "priorityclasses", "", name)
-	if !ok {
-		var err error
-		if it, err = p.Access.Read(ctx, schedulingGroup, "priorityclasses", "", name); err != nil {
-			return nil, err
-		}
+	it, err := strategy.Find(ctx, p.Access, schedulingGroup, "priorityclasses", "", name)
+	if err != nil {
+		return nil, err
 	}
 	msg, err := it.Decode()
 	if err != nil {

@@ -39,15 +39,11 @@ func (p *RuntimeClass) class(ctx context.Context, pod *corev1.Pod) (*nodev1.Runt
 	if name == nil || *name == "" {
 		return nil, nil
 	}
-	it, ok := p.Access.Lookup("node.k8s.io", "runtimeclasses", "", *name)
-	if !ok {
-		var err error
-		it, err = p.Access.Read(ctx, "node.k8s.io", "runtimeclasses", "", *name)
-		if apierrors.IsNotFound(err) {
-			return nil, rejected(pod, fmt.Errorf("pod rejected: RuntimeClass %q not found", *name))
-		} else if err != nil {
-			return nil, err
-		}
+	it, err := strategy.Find(ctx, p.Access, "node.k8s.io", "runtimeclasses", "", *name)
+	if apierrors.IsNotFound(err) {
+		return nil, rejected(pod, fmt.Errorf("pod rejected: RuntimeClass %q not found", *name))
+	} else if err != nil {
+		return nil, err
 	}
 	msg, err := it.Decode()
 	if err != nil {

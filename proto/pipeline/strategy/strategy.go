@@ -47,6 +47,15 @@ type Access interface {
 	Delete(ctx context.Context, group, resource, namespace, name string, o *metav1.DeleteOptions) (*item.Item, error)
 }
 
+// Find returns an object from the cache, and where it is not there, for it may have been created this moment, Read's
+// answer. So what it returns may be a little behind, but an object is never missed.
+func Find(ctx context.Context, a Access, group, resource, namespace, name string) (*item.Item, error) {
+	if it, ok := a.Lookup(group, resource, namespace, name); ok {
+		return it, nil
+	}
+	return a.Read(ctx, group, resource, namespace, name)
+}
+
 // Hooks are a kind's own logic around a write. Each may be nil.
 type Hooks struct {
 	// PrepareCreate clears or sets what clients cannot, after the plugins have changed the object.

@@ -158,13 +158,9 @@ func (s *Subject) NamespaceObject(ctx context.Context) (*corev1.Namespace, error
 	if s.looked {
 		return s.namespace, nil
 	}
-	access := s.Host.Access()
-	it, ok := access.Lookup("", "namespaces", "", s.R.Namespace)
-	if !ok {
-		var err error
-		if it, err = access.Read(ctx, "", "namespaces", "", s.R.Namespace); err != nil {
-			return nil, err
-		}
+	it, err := strategy.Find(ctx, s.Host.Access(), "", "namespaces", "", s.R.Namespace)
+	if err != nil {
+		return nil, err
 	}
 	msg, err := it.Decode()
 	if err != nil {

@@ -81,12 +81,9 @@ func template(obj admission.Object) (*metav1.ObjectMeta, *corev1.PodSpec) {
 
 // of returns what a request's namespace asks for.
 func (p *Plugin) of(ctx context.Context, namespace string) (policy, error) {
-	it, ok := p.access.Lookup("", "namespaces", "", namespace)
-	if !ok {
-		var err error
-		if it, err = p.access.Read(ctx, "", "namespaces", "", namespace); err != nil {
-			return policy{}, err
-		}
+	it, err := strategy.Find(ctx, p.access, "", "namespaces", "", namespace)
+	if err != nil {
+		return policy{}, err
 	}
 	msg, err := it.Decode()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	v1 "github.com/keelson/keelson/proto/gen/keelson/admissionregistration/v1"
 	"github.com/keelson/keelson/proto/pipeline"
 	"github.com/keelson/keelson/proto/pipeline/item"
+	"github.com/keelson/keelson/proto/pipeline/strategy"
 	"github.com/keelson/keelson/proto/schema"
 )
 
@@ -65,12 +66,7 @@ func params(ctx context.Context, host hook.Host, kind *schema.Kind, ref *v1.Para
 func find(ctx context.Context, host hook.Host, kind *schema.Kind, ref *v1.ParamRef, namespace string) ([]*item.Item, error) {
 	access := host.Access()
 	if ref.Name != "" {
-		it, ok := access.Lookup(kind.Group, kind.Plural, namespace, ref.Name)
-		if ok {
-			return []*item.Item{it}, nil
-		}
-		// It may have been created this moment.
-		it, err := access.Read(ctx, kind.Group, kind.Plural, namespace, ref.Name)
+		it, err := strategy.Find(ctx, access, kind.Group, kind.Plural, namespace, ref.Name)
 		if apierrors.IsNotFound(err) {
 			return nil, nil
 		} else if err != nil {
