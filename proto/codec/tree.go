@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -70,137 +71,22 @@ func (t *Type) TreeToWire(dst []byte, tree map[string]any, o DecodeOptions) ([]b
 	return t.ParseJSON(dst, json, o)
 }
 
+// treeNodes is memory of documents whose nodes become trees.
+var treeNodes = sync.Pool{New: func() any { return new(Nodes) }}
+
 // ParseTree reads any JSON document. Numbers without fraction and exponent that fit are int64, others float64; of
 // duplicate keys the last one counts.
 func ParseTree(json []byte) (any, error) {
-	p := parsers.Get().(*parser)
-	defer p.free()
-	p.in, p.i = json, 0
-	p.space()
-	v, err := p.tree(0)
+	nodes := treeNodes.Get().(*Nodes)
+	defer func() {
+		nodes.Reset()
+		treeNodes.Put(nodes)
+	}()
+	n, err := nodes.Parse(json)
 	if err != nil {
 		return nil, err
 	}
-	if p.space(); p.i < len(p.in) {
-		return nil, p.syntax("after top-level value")
-	}
-	return v, nil
-}
-
-func (p *parser) tree(depth int) (any, error) {
-	if depth > maxNesting {
-		return nil, &SyntaxError{msg: "exceeded max depth", Offset: int64(p.i)}
-	}
-	switch c := p.peek(); c {
-	case '"':
-		p.i++
-		s, err := p.string()
-		return string(s), err
-	case '{':
-		p.i++
-		return p.treeObject(depth)
-	case '[':
-		p.i++
-		return p.treeArray(depth)
-	case 't':
-		i, err := literal(p.in, p.i, "true")
-		p.i = i
-		return true, err
-	case 'f':
-		i, err := literal(p.in, p.i, "false")
-		p.i = i
-		return false, err
-	case 'n':
-		return nil, p.null()
-	default:
-		if c != '-' && c-'0' > 9 {
-			return nil, p.syntax("looking for beginning of value")
-		}
-		return p.treeNumber()
-	}
-}
-
-func (p *parser) treeNumber() (any, error) {
-	end, whole, err := number(p.in, p.i)
-	if err != nil {
-		return nil, err
-	}
-	text := string(p.in[p.i:end])
-	p.i = end
-	if whole {
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return n, nil
-		}
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return nil, &TypeError{Value: "number " + text, Type: "float64"}
-	}
-	return f, nil
-}
-
-func (p *parser) treeObject(depth int) (any, error) {
-	m := map[string]any{}
-	if p.space(); p.peek() == '}' {
-		p.i++
-		return m, nil
-	}
-	for {
-		if p.peek() != '"' {
-			return nil, p.syntax("looking for beginning of object key string")
-		}
-		p.i++
-		s, err := p.string()
-		if err != nil {
-			return nil, err
-		}
-		key := string(s)
-		if p.space(); p.peek() != ':' {
-			return nil, p.syntax("after object key")
-		}
-		p.i++
-		p.space()
-		if m[key], err = p.tree(depth + 1); err != nil {
-			return nil, err
-		}
-		p.space()
-		switch p.peek() {
-		case ',':
-			p.i++
-			p.space()
-		case '}':
-			p.i++
-			return m, nil
-		default:
-			return nil, p.syntax("after object key:value pair")
-		}
-	}
-}
-
-func (p *parser) treeArray(depth int) (any, error) {
-	list := []any{}
-	if p.space(); p.peek() == ']' {
-		p.i++
-		return list, nil
-	}
-	for {
-		v, err := p.tree(depth + 1)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-		p.space()
-		switch p.peek() {
-		case ',':
-			p.i++
-			p.space()
-		case ']':
-			p.i++
-			return list, nil
-		default:
-			return nil, p.syntax("after array element")
-		}
-	}
+	return n.Tree(), nil
 }
 
 // AppendTree appends the JSON of a tree, with the keys of objects in order. Besides what ParseTree makes it takes int
