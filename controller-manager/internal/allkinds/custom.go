@@ -42,7 +42,7 @@ func (s *Set) adjust(ctx context.Context, have map[client.Kind]*follower, runnin
 		s.subscribe(f.kind)
 		have[k] = f
 		s.log.Info("following a custom kind", zap.String("kind", k.Kind), zap.String("group", k.Group))
-		running.Go(func() { f.run(ctx) })
+		running.Go(func() { f.run(ctx, s.arrivals) })
 	}
 	custom := make([]*Kind, 0, len(have))
 	for _, f := range have {
@@ -56,10 +56,18 @@ func (s *Set) adjust(ctx context.Context, have map[client.Kind]*follower, runnin
 
 // run fills the cache until ctx ends or the kind is retired. The last objects of a kind may be reported after its
 // definition has gone; their dependents must not be forgotten, so the cache goes on for a moment while it is not empty.
-func (f *follower) run(ctx context.Context) {
+func (f *follower) run(ctx context.Context, arrivals []func(*Kind)) {
 	ctx, cancel := context.WithCancel(ctx)
 	var cache sync.WaitGroup
 	cache.Go(func() { _ = f.kind.Cache.Run(ctx) })
+	cache.Go(func() {
+		if f.kind.Cache.WaitForSync(ctx) != nil {
+			return
+		}
+		for _, arrived := range arrivals {
+			arrived(f.kind)
+		}
+	})
 	defer cache.Wait()
 	defer cancel()
 	select {

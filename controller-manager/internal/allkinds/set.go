@@ -24,6 +24,7 @@ type Set struct {
 	// ready is closed once the custom kinds that were there at the start are in the view.
 	ready    chan struct{}
 	handlers []func(*Kind, Event)
+	arrivals []func(*Kind)
 
 	view atomic.Pointer[view]
 }
@@ -60,6 +61,10 @@ func New(conn *client.Conn, registry *schema.Registry, log *zap.Logger) *Set {
 // OnEvent has f called for each change of an object of any kind, present or future: in order for one kind, at the same
 // time for several. Call it before Run.
 func (s *Set) OnEvent(f func(*Kind, Event)) { s.handlers = append(s.handlers, f) }
+
+// OnArrival has f called for each custom kind that is followed, once its cache is complete: until then its objects may come
+// and go without an event. Call it before Run.
+func (s *Set) OnArrival(f func(*Kind)) { s.arrivals = append(s.arrivals, f) }
 
 func (s *Set) show(custom []*Kind) {
 	v := &view{all: slices.Concat(s.fixed, custom), custom: custom, by: map[groupKind]*Kind{}}

@@ -94,7 +94,12 @@ func TestGarbageOfCustomKinds(t *testing.T) {
 	c := custom(t)
 	c.Run(nil, "garbagecollector")
 	c.configMap(t, "first", false)
+	apitest.Create(t, c.Server, &corev1.ConfigMap{Metadata: &metav1.ObjectMeta{
+		Namespace: "default", Name: "early", OwnerReferences: ownedBy("example.com/v1", "Widget", &metav1.ObjectMeta{Name: "early", Uid: "early"}),
+	}})
+	// Its owner's deletion is never seen: it was gone before anybody looked at its kind.
 	widgets := c.serveWidgets(t)
+	apitest.AwaitGone[*corev1.ConfigMap](t, c.Server, "default", "early")
 	for _, policy := range []string{client.Background, client.Foreground, client.Orphan} {
 		t.Run(policy, func(t *testing.T) {
 			name := strings.ToLower(policy)

@@ -42,6 +42,7 @@ type Controller struct {
 func New(env *controller.Env) *Controller {
 	c := &Controller{env: env, all: env.All(), gone: newMemory(), event: env.Recorder("garbage-collector-controller")}
 	c.all.OnEvent(c.onEvent)
+	c.all.OnArrival(c.onArrival)
 	c.Runner = controller.RunnerOf[key](env, Name, workers, c.all)
 	return c
 }
@@ -76,6 +77,21 @@ func (c *Controller) onEvent(k *allkinds.Kind, e allkinds.Event) {
 	}
 	if len(m.GetOwnerReferences()) > 0 && (e.Old == nil || !sameOwners(e.Old.GetMetadata(), m)) && c.suspicious(m) {
 		c.Add(keyOf(k, o))
+	}
+}
+
+// onArrival has another look at the objects whose owners are said to be of a kind that nothing was known of: those owners
+// may have gone before anybody looked.
+func (c *Controller) onArrival(arrived *allkinds.Kind) {
+	for _, k := range c.all.Kinds() {
+		for _, o := range k.Cache.List() {
+			m := o.GetMetadata()
+			for _, ref := range m.GetOwnerReferences() {
+				if owner, found := c.find(m, ref); owner == arrived && found == nil {
+					c.Add(keyOf(k, o))
+				}
+			}
+		}
 	}
 }
 
