@@ -41,24 +41,30 @@ func (res *resource) view(ctx context.Context, it *Item) (*Item, error) {
 
 // views replaces stored items by ones as the addressed kind shows them. What was converted is remembered with the item.
 func (res *resource) views(ctx context.Context, items []*Item) error {
-	if res.kind.IsCustom() {
-		return res.customViews(ctx, items)
-	}
-	if res.kind == res.storage {
+	if !res.kind.IsCustom() && res.kind == res.storage {
 		return nil
 	}
+	var todo map[*schema.Kind][]int
 	for i, it := range items {
-		v := it.View(res.kind)
-		if v == nil {
-			var err error
-			if v, err = res.builtinView(it); err != nil {
+		v, ok := res.known(it)
+		switch {
+		case ok:
+			items[i] = v
+		case res.kind.IsCustom():
+			if todo == nil {
+				todo = map[*schema.Kind][]int{}
+			}
+			todo[it.Kind] = append(todo[it.Kind], i)
+		default:
+			v, err := res.builtinView(it)
+			if err != nil {
 				return err
 			}
 			it.SetView(v)
+			items[i] = v
 		}
-		items[i] = v
 	}
-	return nil
+	return res.convertAll(ctx, items, todo)
 }
 
 // known returns the view of an item, or none, where nobody has to be waited for; false where a webhook would have to be asked.
@@ -87,22 +93,9 @@ func (res *resource) builtinView(it *Item) (*Item, error) {
 	return item.New(res.kind, raw, it.Revision, it.Namespace, it.Name)
 }
 
-// customViews converts items by as few questions to a webhook as can be: one for each version in which some are stored.
-func (res *resource) customViews(ctx context.Context, items []*Item) error {
-	var todo map[*schema.Kind][]int
-	for i, it := range items {
-		if it.Kind.Version == res.kind.Version {
-			continue
-		}
-		if v := it.View(res.kind); v != nil {
-			items[i] = v
-			continue
-		}
-		if todo == nil {
-			todo = map[*schema.Kind][]int{}
-		}
-		todo[it.Kind] = append(todo[it.Kind], i)
-	}
+// convertAll converts items of custom kinds, whose places are given by the version in which they are stored, by as few
+// questions to a webhook as can be: one for each version.
+func (res *resource) convertAll(ctx context.Context, items []*Item, todo map[*schema.Kind][]int) error {
 	for from, places := range todo {
 		objects := make([]*metav1.CustomObject, len(places))
 		for n, i := range places {
