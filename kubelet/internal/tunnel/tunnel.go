@@ -6,6 +6,7 @@ package tunnel
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -87,7 +88,8 @@ func Serve(ctx context.Context, cfg Config, service tunnelv1.TunnelServiceClient
 	if err != nil {
 		return false, err
 	}
-	if err := control.Send(&tunnelv1.ConnectRequest{NodeName: cfg.Node}); err != nil {
+	// A server that has refused already says EOF here, and why below.
+	if err := control.Send(&tunnelv1.ConnectRequest{NodeName: cfg.Node}); err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
 	slots := make(chan struct{}, maxSessions)

@@ -296,8 +296,9 @@ func (r *Runtime) List(context.Context) ([]runtime.Container, error) {
 func (r *Runtime) Exec(_ context.Context, id string, e runtime.ExecConfig) (int, error) {
 	r.mu.Lock()
 	c, ok := r.containers[id]
+	runs := ok && c.State == runtime.Running
 	r.mu.Unlock()
-	if !ok || c.State != runtime.Running {
+	if !runs {
 		return 0, runtime.ErrNotRunning
 	}
 	if r.options.Exec == nil {
