@@ -267,7 +267,7 @@ func TestQueueFull(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	refusals := make(chan error, 200)
-	for range 200 {
+	for range 100 {
 		wg.Go(func() {
 			if _, err := l.Acquire(ctx, get("anna")); apierrors.IsTooManyRequests(err) {
 				refusals <- err
@@ -391,11 +391,12 @@ func TestReplacedWhileJudging(t *testing.T) {
 			default:
 			}
 			l.Configure(schemas, levels[:1+i%2])
+			runtime.Gosched()
 		}
 	})
 	for range 16 {
 		requests.Go(func() {
-			for range 200 {
+			for range 100 {
 				s, err := l.Acquire(t.Context(), get("jane"))
 				if err != nil {
 					t.Error(err)
