@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/keelson/keelson/proto/apierrors"
 	coordinationv1 "github.com/keelson/keelson/proto/gen/keelson/coordination/v1"
@@ -48,6 +49,7 @@ func New(t testing.TB, options ...apitest.Option) *Cluster {
 func (c *Cluster) Run(configure func(*embed.Config), controllers ...string) (stop func()) {
 	cfg := embed.Default()
 	cfg.Conn, cfg.Controllers, cfg.LeaderElect = c.Conn, controllers, false
+	cfg.NodeMonitorGracePeriod = time.Hour // nobody renews for these nodes, and a test may take its time
 	cfg.Logger = zaptest.NewLogger(c.t, zaptest.Level(zap.WarnLevel))
 	if configure != nil {
 		configure(&cfg)
