@@ -58,8 +58,8 @@ func (h *Handler) portForward(w http.ResponseWriter, r *http.Request, pod *corev
 	select {
 	case <-conn.CloseChan():
 	case <-ctx.Done():
-		_ = conn.Close()
 	}
+	_ = conn.Close() // that the client has ended doesn't close it
 	return nil
 }
 

@@ -1,9 +1,11 @@
 package podstream
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +22,7 @@ func FuzzUpgrade(f *testing.F) {
 	f.Add(true, "v4.channel.k8s.io", []byte{0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
 	f.Add(false, "v4.channel.k8s.io", ping)
 	f.Add(false, "v4.channel.k8s.io", []byte{0x80, 3, 0, 1, 0, 0xff, 0xff, 0xff, 0, 0, 0, 1})
+	f.Add(false, "v4.channel.k8s.io", []byte{0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 0}) // a ping that is none
 	f.Add(false, "x", []byte("GET / HTTP/1.1\r\n\r\n"))
 	var sessions sync.WaitGroup
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -60,7 +63,11 @@ func FuzzUpgrade(f *testing.F) {
 		_ = conn.(*net.TCPConn).CloseWrite()
 		buf := make([]byte, 4096)
 		for {
-			if _, err := conn.Read(buf); err != nil {
+			_, err := conn.Read(buf)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatal("the server has neither answered nor closed the connection")
+			}
+			if err != nil {
 				break
 			}
 		}

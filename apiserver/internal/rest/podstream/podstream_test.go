@@ -174,6 +174,11 @@ func checkExit(t *testing.T, b []byte, code string) {
 // dialSPDY is the client's half of an upgrade.
 func dialSPDY(t *testing.T, srv *httptest.Server, path string, protocol string) *spdystream.Connection {
 	t.Helper()
+	return startSPDY(t, upgradeToSPDY(t, srv, path, protocol))
+}
+
+func upgradeToSPDY(t *testing.T, srv *httptest.Server, path string, protocol string) net.Conn {
+	t.Helper()
 	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +195,30 @@ func dialSPDY(t *testing.T, srv *httptest.Server, path string, protocol string) 
 	if !strings.HasPrefix(head.String(), "HTTP/1.1 101 ") || !strings.Contains(head.String(), "X-Stream-Protocol-Version: "+protocol) {
 		t.Fatalf("answer: %s", head.String())
 	}
-	return startSPDY(t, conn)
+	return conn
+}
+
+// A client that ends without a word of SPDY, or says what is none, leaves no connection behind.
+func TestSPDYEnds(t *testing.T) {
+	for path, protocol := range map[string]string{"/exec?command=x&stdout=1": "v4.channel.k8s.io", "/portforward": forwardProtocol} {
+		for _, last := range []string{"", "\x80\x03\x00\x06\x00\x00\x00\x04\x00\x00\x00\x00"} {
+			srv := serve(t, func(*kubeletSide) {})
+			conn := upgradeToSPDY(t, srv, path, protocol)
+			if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(conn, last); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadAll(conn); err != nil {
+				t.Errorf("%s after %q: %v", path, last, err)
+			}
+			_ = conn.Close()
+		}
+	}
 }
 
 func startSPDY(t *testing.T, conn net.Conn) *spdystream.Connection {

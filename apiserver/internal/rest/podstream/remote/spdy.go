@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,25 +41,32 @@ func acceptSPDY(w http.ResponseWriter, r *http.Request, want Streams) (*Session,
 	}()
 	s := &Session{protocol: protocol, Gone: gone, close: func() error { return closeSPDY(conn) }}
 
+	if err := s.await(r.Context(), want, arrived); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// await takes the streams that the client opens until it has opened all.
+func (s *Session) await(ctx context.Context, want Streams, arrived <-chan *spdystream.Stream) error {
 	timeout := time.NewTimer(streamTimeout)
 	defer timeout.Stop()
-	for missing := expected(want, protocol); missing > 0; {
+	for missing := expected(want, s.protocol); missing > 0; {
 		select {
 		case stream := <-arrived:
-			if s.adopt(stream, gone) {
+			if s.adopt(stream, s.Gone) {
 				missing--
 			}
 		case <-timeout.C:
-			_ = conn.Close()
-			return nil, fmt.Errorf("the client did not open its streams within %s", streamTimeout)
-		case <-gone:
-			return nil, io.ErrUnexpectedEOF
-		case <-r.Context().Done():
-			_ = conn.Close()
-			return nil, r.Context().Err()
+			return fmt.Errorf("the client did not open its streams within %s", streamTimeout)
+		case <-s.Gone:
+			return io.ErrUnexpectedEOF
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // expected counts the streams a client opens: one for the outcome besides those it asked for.
