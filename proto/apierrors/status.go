@@ -12,6 +12,8 @@ import (
 type StatusError struct {
 	// Status is never nil and always a failure. It must not be changed once the error is shared.
 	Status *metav1.Status
+	// Warnings are about what was sent, for the client to see beside the refusal.
+	Warnings []string
 	// cause is what the error stands for in Go's terms, such as context.Canceled; may be nil.
 	cause error
 }
@@ -48,6 +50,25 @@ func FromStatus(s *metav1.Status) error {
 		return nil
 	}
 	return &StatusError{Status: s}
+}
+
+// WithWarnings adds warnings to a refusal. nil stays nil.
+func WithWarnings(err error, warnings []string) error {
+	if err == nil || len(warnings) == 0 {
+		return err
+	}
+	e := *as(err)
+	e.Warnings = warnings
+	return &e
+}
+
+// Warnings are those of a refusal.
+func Warnings(err error) []string {
+	var e *StatusError
+	if errors.As(err, &e) {
+		return e.Warnings
+	}
+	return nil
 }
 
 // FromError returns the Status of any error, for a front door to write. An error that carries none is an internal one.

@@ -20,7 +20,7 @@ import (
 const nameAttempts = 8
 
 // Create stores a new object, or posts to a subresource or to a kind that is never stored.
-func (s *Server) Create(ctx context.Context, req *resourcev1.CreateRequest) (*Result, error) {
+func (s *Server) Create(ctx context.Context, req *resourcev1.CreateRequest) (result *Result, err error) {
 	ref := req.GetRef()
 	res, err := s.resolve(ref.GetResource())
 	if err != nil {
@@ -33,6 +33,7 @@ func (s *Server) Create(ctx context.Context, req *resourcev1.CreateRequest) (*Re
 	if err != nil {
 		return nil, err
 	}
+	defer r.warnAnyway(&err)
 	if err := res.can("create"); err != nil {
 		return nil, err
 	}
@@ -81,9 +82,15 @@ func (r *request) post(ctx context.Context, body *resourcev1.Object) (*Result, e
 			return nil, apierrors.NewInvalid(k.Group, k.Kind, r.name, schema.Causes(errs))
 		}
 	}
-	if r.name == "" && r.sub == "" {
-		if m := metadata(msg); m != nil {
+	if m := metadata(msg); m != nil && r.sub == "" {
+		if r.name == "" {
 			r.name = m.GetName()
+		}
+		switch {
+		case m.GetNamespace() == "" && r.res.kind.Namespaced:
+			m.Namespace = r.namespace
+		case r.res.kind.Namespaced && r.namespace != "" && m.GetNamespace() != r.namespace:
+			return nil, apierrors.NewNameMismatch("namespace", m.GetNamespace(), r.namespace)
 		}
 	}
 	if err := r.admitBody(ctx, admission.Create, k, msg, nil); err != nil {

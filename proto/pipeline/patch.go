@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"sigs.k8s.io/yaml"
@@ -20,7 +21,7 @@ import (
 )
 
 // Patch changes an object, its status, or another of its subresources by one of the four patch types.
-func (s *Server) Patch(ctx context.Context, req *resourcev1.PatchRequest) (*Result, error) {
+func (s *Server) Patch(ctx context.Context, req *resourcev1.PatchRequest) (result *Result, err error) {
 	r, err := s.object(ctx, req.GetRef(), "patch")
 	if err == nil {
 		err = r.options(req.GetOptions())
@@ -28,6 +29,7 @@ func (s *Server) Patch(ctx context.Context, req *resourcev1.PatchRequest) (*Resu
 	if err != nil {
 		return nil, err
 	}
+	defer r.warnAnyway(&err)
 	r.patching = true
 	if req.GetType() == resourcev1.PatchType_PATCH_TYPE_APPLY {
 		r.force = proto.Bool(req.GetForce())
@@ -121,7 +123,13 @@ func (r *request) checkConfig(config *codec.Node) (codec.Warnings, error) {
 	if err != nil {
 		return nil, err
 	}
-	return warnings, sameType(k, *o.TypeMeta)
+	if tm := *o.TypeMeta; tm.APIVersion != k.APIVersion() || tm.Kind != k.Kind {
+		if !strings.Contains(tm.APIVersion, "/") {
+			tm.APIVersion = "/" + tm.APIVersion
+		}
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("invalid object type: %s, Kind=%s", tm.APIVersion, tm.Kind))
+	}
+	return warnings, nil
 }
 
 // sameType refuses a patch that makes an object something else.
@@ -176,7 +184,15 @@ func (r *request) applyConfig(ctx context.Context, req *resourcev1.PatchRequest,
 			return nil, r.undecodable(err)
 		}
 		obj := res.Object.(Object)
-		managed = metadata(obj).GetManagedFields()
+		meta := metadata(obj)
+		managed = meta.GetManagedFields()
+		if old == nil {
+			if uid := meta.GetUid(); uid != "" {
+				return nil, apierrors.NewConflict(r.res.kind.Group, r.res.kind.Plural, r.name,
+					fmt.Errorf("uid mismatch: the provided object specified uid %s, and no existing object was found", uid))
+			}
+			meta.ResourceVersion = ""
+		}
 		if err := r.address(obj); err != nil {
 			return nil, err
 		}
@@ -206,7 +222,8 @@ func (r *request) undecodable(err error) error {
 	if errors.As(err, &status) {
 		return err
 	}
-	return apierrors.NewBadRequest(fmt.Sprintf("failed to create typed patch object (%s/%s; %s, Kind=%s): %v", r.namespace, r.name, k.APIVersion(), k.Kind, err))
+	return apierrors.NewBadRequest(fmt.Sprintf("failed to create typed patch object (%s/%s; %s/%s, Kind=%s): %v", r.namespace, r.name,
+		k.Group, k.Version, k.Kind, err))
 }
 
 // readConfig reads an apply's configuration, which is YAML, of which JSON is a part.
@@ -259,6 +276,11 @@ func (r *request) patchHandled(ctx context.Context, h *Handler, req *resourcev1.
 		obj := old.ProtoReflect().New().Interface()
 		if err := r.patch(k, old, obj, req); err != nil {
 			return nil, err
+		}
+		if o, ok := obj.(Object); ok {
+			if err := r.named(o); err != nil {
+				return nil, err
+			}
 		}
 		if err := r.admitBody(ctx, admission.Update, k, obj, old); err != nil {
 			return nil, err

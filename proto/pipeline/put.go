@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // Update replaces an object, its status, or another of its subresources.
-func (s *Server) Update(ctx context.Context, req *resourcev1.UpdateRequest) (*Result, error) {
+func (s *Server) Update(ctx context.Context, req *resourcev1.UpdateRequest) (result *Result, err error) {
 	r, err := s.object(ctx, req.GetRef(), "update")
 	if err == nil {
 		err = r.options(req.GetOptions())
@@ -19,6 +20,7 @@ func (s *Server) Update(ctx context.Context, req *resourcev1.UpdateRequest) (*Re
 	if err != nil {
 		return nil, err
 	}
+	defer r.warnAnyway(&err)
 	if err := r.authorize(ctx, "update"); err != nil {
 		return nil, err
 	}
@@ -34,6 +36,9 @@ func (s *Server) Update(ctx context.Context, req *resourcev1.UpdateRequest) (*Re
 		return nil, err
 	}
 	sent := msg.(Object)
+	if err := r.named(sent); err != nil {
+		return nil, err
+	}
 	if err := r.address(sent); err != nil {
 		return nil, err
 	}
@@ -112,6 +117,21 @@ func (r *request) upsert(ctx context.Context, c change, manage func(Object) (Obj
 	}
 }
 
+// named refuses what is sent to replace the addressed object, or what a subresource shows of it, and does not bear its name.
+func (r *request) named(obj Object) error {
+	switch meta := metadata(obj); {
+	case meta.GetName() == "":
+		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s based on URL) was undeterminable: name must be provided", r.name))
+	case meta.GetName() != r.name:
+		return apierrors.NewNameMismatch("name", meta.GetName(), r.name)
+	case meta.GetNamespace() == "":
+		meta.Namespace = r.namespace
+	case r.res.kind.Namespaced && r.namespace != "" && meta.GetNamespace() != r.namespace:
+		return apierrors.NewNameMismatch("namespace", meta.GetNamespace(), r.namespace)
+	}
+	return nil
+}
+
 // put hands an update to the handler of a subresource.
 func (r *request) put(ctx context.Context, h *Handler, body *resourcev1.Object) (*Result, error) {
 	if h.Update == nil {
@@ -121,8 +141,10 @@ func (r *request) put(ctx context.Context, h *Handler, body *resourcev1.Object) 
 	if err != nil {
 		return nil, err
 	}
-	if o, ok := msg.(Object); ok && o.GetMetadata().GetName() == "" {
-		o.GetMetadata().Name, o.GetMetadata().Namespace = r.name, r.namespace
+	if o, ok := msg.(Object); ok {
+		if err := r.named(o); err != nil {
+			return nil, err
+		}
 	}
 	old, err := r.shown(ctx, h)
 	if err != nil {

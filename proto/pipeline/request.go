@@ -118,6 +118,9 @@ func (r *request) options(o *resourcev1.WriteOptions) error {
 
 func (r *request) warn(message string) { r.warnings = append(r.warnings, message) }
 
+// warnAnyway gives a refusal the warnings that there are already: what is odd about the body may be why it is refused.
+func (r *request) warnAnyway(err *error) { *err = apierrors.WithWarnings(*err, r.warnings) }
+
 // authorize asks whether the user may do it.
 func (r *request) authorize(ctx context.Context, verb string) error {
 	a := Attributes{

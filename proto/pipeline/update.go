@@ -248,17 +248,31 @@ func (r *request) reconcileMeta(obj, old Object) error {
 	if rv := meta.GetResourceVersion(); rv != "" && rv != "0" && rv != was.GetResourceVersion() {
 		return &staleError{asked: rv}
 	}
-	if meta.GetUid() != "" && meta.GetUid() != was.GetUid() {
+	switch {
+	case meta.GetUid() == "":
+		meta.Uid = was.GetUid()
+	case meta.GetUid() != was.GetUid() && !r.patching:
+		// Whoever sends an object with its uid means that object; a patch changes the one that is there.
 		return apierrors.NewPreconditionFailed(r.res.kind.Group, r.res.kind.Plural, r.name, "UID", meta.GetUid(), was.GetUid())
 	}
 	if meta.GetName() != was.GetName() {
 		return apierrors.NewNameMismatch("name", meta.GetName(), was.GetName())
 	}
-	meta.Uid, meta.ResourceVersion, meta.SelfLink = was.GetUid(), was.GetResourceVersion(), ""
-	meta.Namespace = was.GetNamespace()
+	switch {
+	case meta.GetNamespace() == "" || !r.res.kind.Namespaced:
+		meta.Namespace = was.GetNamespace()
+	case meta.GetNamespace() != was.GetNamespace():
+		return apierrors.NewNameMismatch("namespace", meta.GetNamespace(), was.GetNamespace())
+	}
+	meta.ResourceVersion, meta.SelfLink = was.GetResourceVersion(), ""
 	meta.CreationTimestamp = was.GetCreationTimestamp()
-	meta.DeletionTimestamp = was.GetDeletionTimestamp()
-	meta.DeletionGracePeriodSeconds = was.DeletionGracePeriodSeconds
+	// The times of a deletion cannot be taken back. Validation refuses other ones.
+	if was.GetDeletionTimestamp() != nil {
+		meta.DeletionTimestamp = was.GetDeletionTimestamp()
+	}
+	if meta.DeletionGracePeriodSeconds == nil {
+		meta.DeletionGracePeriodSeconds = was.DeletionGracePeriodSeconds
+	}
 	if meta.GetGenerateName() == "" {
 		meta.GenerateName = was.GetGenerateName()
 	}

@@ -71,6 +71,8 @@ func TestFailures(t *testing.T) {
 			`CreateOptions.meta.k8s.io "" is invalid: [dryRun: Unsupported value: ["Some"]: supported values: "All", fieldValidation: Unsupported value: "Maybe": supported values: "", "Ignore", "Strict", "Warn"]`},
 		{"apply without manager", "PATCH", "/api/v1/namespaces/default", "application/apply-patch+yaml", "{}", 422, "Invalid",
 			`PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch`},
+		{"all that is wrong with options", "PATCH", "/api/v1/namespaces/default?force=true&dryRun=Some&fieldManager=" + strings.Repeat("m", 129), "application/merge-patch+json", "{}", 422, "Invalid",
+			`PatchOptions.meta.k8s.io "" is invalid: [force: Forbidden: may not be specified for non-apply patch, fieldManager: Too long: may not be more than 128 bytes, dryRun: Unsupported value: ["Some"]: supported values: "All"]`},
 		{"force without apply", "PATCH", "/api/v1/namespaces/default?force=true", "application/merge-patch+json", "{}", 422, "Invalid",
 			`PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch`},
 		{"bad limit", "GET", "/api/v1/pods?limit=x", "", "", 400, "BadRequest", `strconv.ParseInt: parsing "x": invalid syntax`},

@@ -79,6 +79,10 @@ func TestWarnings(t *testing.T) {
 			t.Errorf("warnings %q lack %q", got, w)
 		}
 	}
+	a = do(t, srv, "POST", configMaps+"?dryRun=All", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"C"},"foo":1}`)
+	if got := a.Header.Values("Warning"); a.StatusCode != 422 || len(got) != 1 || got[0] != want[0] {
+		t.Errorf("a refusal: %d with warnings %q", a.StatusCode, got)
+	}
 	if a := do(t, srv, "POST", configMaps+"?dryRun=All&fieldValidation=Ignore", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"},"foo":1}`); len(a.Header.Values("Warning")) > 0 {
 		t.Errorf("warnings although ignored: %q", a.Header.Values("Warning"))
 	}

@@ -57,6 +57,7 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request, info *request.
 		defer done()
 	}
 	if err := c.dispatch(); err != nil {
+		warn(c.w, apierrors.Warnings(err))
 		respond.Error(c.w, r, err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -137,7 +136,7 @@ func (a *applier) name() string {
 	meta := a.Config.Member("metadata")
 	group, version := schema.SplitAPIVersion(a.Kind.APIVersion())
 	return fmt.Sprintf("%s/%s; %s, Kind=%s", meta.Member("namespace").String(), meta.Member("name").String(),
-		strings.TrimPrefix(group+"/"+version, "/"), a.Kind.Kind)
+		group+"/"+version, a.Kind.Kind)
 }
 
 // owners reads the managed fields that there are, and makes the set of what is applied.

@@ -48,25 +48,19 @@ func (p problems) err(kind string) error {
 	return apierrors.NewInvalid(metaGroup, kind, "", p)
 }
 
-// Write reads the options of a create, update or patch. kind names them in errors: "CreateOptions".
+// Write reads the options of a create or update. kind names them in errors: "CreateOptions".
 func Write(r *http.Request, kind string) (*resourcev1.WriteOptions, error) {
-	q := r.URL.Query()
 	var bad problems
-	o := &resourcev1.WriteOptions{
-		DryRun:          dryRun(q["dryRun"], &bad),
-		FieldManager:    q.Get("fieldManager"),
-		FieldValidation: q.Get("fieldValidation"),
-	}
-	switch o.FieldValidation {
-	case "":
-		o.FieldValidation = "Warn"
-	case "Ignore", "Warn", "Strict":
-	default:
-		bad.unsupported("fieldValidation", o.FieldValidation, "", "Ignore", "Strict", "Warn")
-	}
+	o := write(r.URL.Query(), &bad)
+	return o, bad.err(kind)
+}
+
+// write reads the options of every write.
+func write(q url.Values, bad *problems) *resourcev1.WriteOptions {
+	o := &resourcev1.WriteOptions{FieldManager: q.Get("fieldManager"), FieldValidation: q.Get("fieldValidation")}
 	switch {
 	case len(o.FieldManager) > maxManager:
-		bad.add(apierrors.CauseFieldInvalid, "fieldManager", fmt.Sprintf("Too long: may not be more than %d bytes", maxManager))
+		bad.add(apierrors.CauseFieldTooLong, "fieldManager", fmt.Sprintf("Too long: may not be more than %d bytes", maxManager))
 	default:
 		for i, c := range o.FieldManager {
 			if !unicode.IsPrint(c) {
@@ -74,7 +68,15 @@ func Write(r *http.Request, kind string) (*resourcev1.WriteOptions, error) {
 			}
 		}
 	}
-	return o, bad.err(kind)
+	o.DryRun = dryRun(q["dryRun"], bad)
+	switch o.FieldValidation {
+	case "":
+		o.FieldValidation = "Warn"
+	case "Ignore", "Warn", "Strict":
+	default:
+		bad.unsupported("fieldValidation", o.FieldValidation, "", "Ignore", "Strict", "Warn")
+	}
+	return o
 }
 
 // dryRun reads the list of stages that are to be left out; only all of them is known.
@@ -111,20 +113,16 @@ func Manager(userAgent string) string {
 
 // Patch reads the options of a patch: those of every write, and force.
 func Patch(r *http.Request, apply bool) (o *resourcev1.WriteOptions, force bool, err error) {
-	o, err = Write(r, "PatchOptions")
-	if err != nil {
-		return nil, false, err
-	}
 	q := r.URL.Query()
-	force = boolean(q.Get("force"), q.Has("force"))
 	var bad problems
 	switch {
-	case apply && o.FieldManager == "":
+	case apply && q.Get("fieldManager") == "":
 		bad.add(apierrors.CauseFieldRequired, "fieldManager", "Required value: is required for apply patch")
 	case !apply && q.Has("force"):
-		bad.add(apierrors.CauseFieldForbidden, "force", "Forbidden: may not be specified for non-apply patch")
+		bad.forbidden("force", "may not be specified for non-apply patch")
 	}
-	return o, force, bad.err("PatchOptions")
+	o = write(q, &bad)
+	return o, boolean(q.Get("force"), q.Has("force")), bad.err("PatchOptions")
 }
 
 // List reads the options of a list.
