@@ -33,6 +33,10 @@ func prepareJob(_ context.Context, obj strategy.Object) {
 	labels := s.Template.Metadata.Labels
 	if labels == nil {
 		labels = map[string]string{}
+		if len(j.Metadata.Labels) == 0 {
+			// Else the job's labels are this very map already, where they are those of its pods; see its defaults.
+			j.Metadata.Labels = labels
+		}
 	}
 	for key, value := range map[string]string{
 		batch.OldJobName: j.Metadata.GetName(), batch.JobName: j.Metadata.GetName(),

@@ -66,10 +66,14 @@ func defaultJob(j *batchv1.Job) {
 	if s.ManualSelector == nil {
 		s.ManualSelector = proto.Bool(false)
 	}
-	if m := j.GetMetadata(); m != nil && len(m.Labels) == 0 && len(s.GetTemplate().GetMetadata().GetLabels()) > 0 {
-		m.Labels = map[string]string{}
-		for k, v := range s.Template.Metadata.Labels {
-			m.Labels[k] = v
-		}
+	shareLabels(j)
+}
+
+// shareLabels gives a job without labels those of its template. The two share one map, so that a job that is being
+// created has the labels too with which its pods are told from others'.
+func shareLabels(j *batchv1.Job) {
+	m, labels := j.GetMetadata(), j.Spec.GetTemplate().GetMetadata().GetLabels()
+	if m != nil && len(m.Labels) == 0 && len(labels) > 0 {
+		m.Labels = labels
 	}
 }
