@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -234,6 +235,39 @@ func TestGracefulPodDeletion(t *testing.T) {
 	}
 	if res := h.delete(at("bound"), &metav1.DeleteOptions{GracePeriodSeconds: proto.Int64(0)}); !res.Deleted {
 		t.Fatal("still there")
+	}
+}
+
+// A pod gets the labels of its binding, and those that say where its node is.
+func TestBindingLabels(t *testing.T) {
+	h := start(t)
+	h.mustCreate(ref("", "nodes", "", ""), &corev1.Node{Metadata: &metav1.ObjectMeta{Name: "n", Labels: map[string]string{
+		"topology.kubernetes.io/zone": "z", "kubernetes.io/hostname": "h"}}})
+	// The list waits until the cache has the node.
+	if _, err := h.s.List(h.ctx, &resourcev1.ListRequest{Selection: selection("", "nodes", "")}); err != nil {
+		t.Fatal(err)
+	}
+	own := pod("p")
+	own.Metadata.Labels = map[string]string{"a": "own"}
+	h.mustCreate(ref("", "pods", "default", ""), own)
+	if _, err := h.create(ref("", "bindings", "default", ""), &corev1.Binding{
+		Metadata: &metav1.ObjectMeta{Name: "p", Labels: map[string]string{"a": "other", "b": "c"}}, Target: &corev1.ObjectReference{Name: "n"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	placed := pod("q")
+	placed.Spec.NodeName = "n"
+	h.mustCreate(ref("", "pods", "default", ""), placed)
+	for name, want := range map[string]map[string]string{
+		"p": {"a": "own", "b": "c", "topology.kubernetes.io/zone": "z"}, "q": {"topology.kubernetes.io/zone": "z"},
+	} {
+		it, err := h.get(ref("", "pods", "default", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := into(t, it, &corev1.Pod{}).Metadata.Labels; !maps.Equal(got, want) {
+			t.Errorf("%s has %v", name, got)
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ func Default(access strategy.Access, may MaySign) []admission.Plugin {
 		&Signers{May: may},
 		CertificateSubjectRestriction{},
 		&DefaultIngressClass{Access: access},
+		&PodTopologyLabels{Access: access},
 		Warnings{},
 		&ResourceQuota{Access: access},
 	}

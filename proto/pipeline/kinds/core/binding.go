@@ -44,7 +44,7 @@ func bind(ctx context.Context, r *strategy.SubRequest) (proto.Message, error) {
 		case len(p.GetSpec().GetSchedulingGates()) != 0:
 			return conflict("pod %s has non-empty .spec.schedulingGates", r.Name)
 		}
-		assign(p, node, want.GetAnnotations())
+		assign(p, node, want)
 		return nil
 	})
 	if err != nil {
@@ -57,12 +57,21 @@ func invalidBinding(name, reason, field, message string) error {
 	return apierrors.NewInvalid("", "Binding", name, []*metav1.StatusCause{{Reason: reason, Field: field, Message: message}})
 }
 
-func assign(p *corev1.Pod, node string, annotations map[string]string) {
+func assign(p *corev1.Pod, node string, meta *metav1.ObjectMeta) {
 	if p.Spec == nil {
 		p.Spec = &corev1.PodSpec{}
 	}
 	p.Spec.NodeName = node
-	for k, v := range annotations {
+	for k, v := range meta.GetLabels() {
+		if _, ok := p.Metadata.Labels[k]; ok {
+			continue // the pod's own
+		}
+		if p.Metadata.Labels == nil {
+			p.Metadata.Labels = map[string]string{}
+		}
+		p.Metadata.Labels[k] = v
+	}
+	for k, v := range meta.GetAnnotations() {
 		if p.Metadata.Annotations == nil {
 			p.Metadata.Annotations = map[string]string{}
 		}
