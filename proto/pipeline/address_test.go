@@ -65,3 +65,26 @@ func TestApplyOfAnObjectThatIsNotThere(t *testing.T) {
 		t.Errorf("a version of an object that has been deleted since: %v, %v", made, err)
 	}
 }
+
+// A collection is deleted as it was listed: of the version, and from the page, that the request names.
+func TestDeletionOfAPage(t *testing.T) {
+	h := start(t)
+	for _, name := range []string{"a", "b", "c"} {
+		h.mustCreate(ref("", "configmaps", "default", ""), configMap(name, nil))
+	}
+	sel := selection("", "configmaps", "default")
+	page, err := h.s.List(h.ctx, &resourcev1.ListRequest{Selection: sel, Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.mustCreate(ref("", "configmaps", "default", ""), configMap("d", nil)) // after the page
+	gone, err := h.s.DeleteCollection(h.ctx, &resourcev1.DeleteCollectionRequest{Selection: sel, ContinueToken: page.Continue})
+	if err != nil || len(gone) != 2 || gone[0].Name != "b" || gone[1].Name != "c" {
+		t.Fatalf("%v, %v", gone, err)
+	}
+	_, err = h.s.DeleteCollection(h.ctx, &resourcev1.DeleteCollectionRequest{Selection: sel, ResourceVersion: "abc"})
+	wantErr(t, err, "invalid resource version")
+	if left, err := h.s.List(h.ctx, &resourcev1.ListRequest{Selection: sel}); err != nil || len(left.Items) != 2 {
+		t.Fatalf("%v, %v", left, err)
+	}
+}

@@ -274,10 +274,14 @@ func (s *Server) DeleteCollection(ctx context.Context, req *resourcev1.DeleteCol
 			return nil, err
 		}
 	}
-	if err := s.fresh(ctx, ""); err != nil {
+	snap, from, err := s.page(ctx, res, &resourcev1.ListRequest{
+		Selection: req.GetSelection(), Limit: req.GetLimit(), ContinueToken: req.GetContinueToken(),
+		ResourceVersion: req.GetResourceVersion(), ResourceVersionMatch: req.GetResourceVersionMatch(),
+	})
+	if err != nil {
 		return nil, err
 	}
-	page, err := res.list(ctx, f, res.objects.Snapshot(), watchcache.Position{}, req.GetLimit())
+	page, err := res.list(ctx, f, snap, from, req.GetLimit())
 	if err != nil {
 		return nil, err
 	}

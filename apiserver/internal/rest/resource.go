@@ -458,7 +458,8 @@ func (c *call) deleteCollection() error {
 		return err
 	}
 	items, err := c.s.cfg.Pipeline.DeleteCollection(c.r.Context(), &resourcev1.DeleteCollectionRequest{
-		Selection: list.Selection, Options: o, Limit: list.Limit})
+		Selection: list.Selection, Options: o, Limit: list.Limit, ContinueToken: list.ContinueToken,
+		ResourceVersion: list.ResourceVersion, ResourceVersionMatch: list.ResourceVersionMatch})
 	if err != nil {
 		return err
 	}

@@ -1770,13 +1770,17 @@ func (x *DeleteResponse) GetWarnings() []string {
 }
 
 type DeleteCollectionRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Selection     *Selection             `protobuf:"bytes,1,opt,name=selection,proto3" json:"selection,omitempty"`
-	Options       *v1.DeleteOptions      `protobuf:"bytes,2,opt,name=options,proto3" json:"options,omitempty"`
-	Limit         int64                  `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
-	Encoding      Encoding               `protobuf:"varint,4,opt,name=encoding,proto3,enum=keelson.resource.v1.Encoding" json:"encoding,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Selection *Selection             `protobuf:"bytes,1,opt,name=selection,proto3" json:"selection,omitempty"`
+	Options   *v1.DeleteOptions      `protobuf:"bytes,2,opt,name=options,proto3" json:"options,omitempty"`
+	Limit     int64                  `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	Encoding  Encoding               `protobuf:"varint,4,opt,name=encoding,proto3,enum=keelson.resource.v1.Encoding" json:"encoding,omitempty"`
+	// What to delete of: as in ListRequest.
+	ResourceVersion      string `protobuf:"bytes,5,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	ResourceVersionMatch string `protobuf:"bytes,6,opt,name=resource_version_match,json=resourceVersionMatch,proto3" json:"resource_version_match,omitempty"`
+	ContinueToken        string `protobuf:"bytes,7,opt,name=continue_token,json=continueToken,proto3" json:"continue_token,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *DeleteCollectionRequest) Reset() {
@@ -1835,6 +1839,27 @@ func (x *DeleteCollectionRequest) GetEncoding() Encoding {
 		return x.Encoding
 	}
 	return Encoding_ENCODING_UNSPECIFIED
+}
+
+func (x *DeleteCollectionRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+func (x *DeleteCollectionRequest) GetResourceVersionMatch() string {
+	if x != nil {
+		return x.ResourceVersionMatch
+	}
+	return ""
+}
+
+func (x *DeleteCollectionRequest) GetContinueToken() string {
+	if x != nil {
+		return x.ContinueToken
+	}
+	return ""
 }
 
 type DeleteCollectionResponse struct {
@@ -2178,12 +2203,15 @@ const file_keelson_resource_v1_resource_proto_rawDesc = "" +
 	"\x0eDeleteResponse\x123\n" +
 	"\x06object\x18\x01 \x01(\v2\x1b.keelson.resource.v1.ObjectR\x06object\x12\x18\n" +
 	"\adeleted\x18\x02 \x01(\bR\adeleted\x12\x1a\n" +
-	"\bwarnings\x18\x03 \x03(\tR\bwarnings\"\xe2\x01\n" +
+	"\bwarnings\x18\x03 \x03(\tR\bwarnings\"\xea\x02\n" +
 	"\x17DeleteCollectionRequest\x12<\n" +
 	"\tselection\x18\x01 \x01(\v2\x1e.keelson.resource.v1.SelectionR\tselection\x128\n" +
 	"\aoptions\x18\x02 \x01(\v2\x1e.keelson.meta.v1.DeleteOptionsR\aoptions\x12\x14\n" +
 	"\x05limit\x18\x03 \x01(\x03R\x05limit\x129\n" +
-	"\bencoding\x18\x04 \x01(\x0e2\x1d.keelson.resource.v1.EncodingR\bencoding\"Q\n" +
+	"\bencoding\x18\x04 \x01(\x0e2\x1d.keelson.resource.v1.EncodingR\bencoding\x12)\n" +
+	"\x10resource_version\x18\x05 \x01(\tR\x0fresourceVersion\x124\n" +
+	"\x16resource_version_match\x18\x06 \x01(\tR\x14resourceVersionMatch\x12%\n" +
+	"\x0econtinue_token\x18\a \x01(\tR\rcontinueToken\"Q\n" +
 	"\x18DeleteCollectionResponse\x125\n" +
 	"\aobjects\x18\x01 \x03(\v2\x1b.keelson.resource.v1.ObjectR\aobjects\"\x9e\x02\n" +
 	"\fBatchRequest\x12\x0e\n" +
