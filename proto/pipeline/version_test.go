@@ -30,7 +30,12 @@ func TestEventsInTwoGroups(t *testing.T) {
 		t.Fatalf("seen as %v", e)
 	}
 	e.Note = "started it again"
-	if _, err := h.update(ref("events.k8s.io", "events", "default", "e"), e); err != nil {
+	_, err = h.update(ref("events.k8s.io", "events", "default", "e"), e)
+	wantErr(t, err, `message: Invalid value: "started it again": field is immutable`)
+	again := into(t, it, &eventsv1.Event{}) // the core group has no such rule
+	if _, err := h.update(ref("", "events", "default", "e"), &corev1.Event{
+		Metadata: again.Metadata, InvolvedObject: again.Regarding, Reason: again.Reason, Message: "started it again", Type: "Normal", Count: 2,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	sel := selection("", "events", "default")

@@ -111,6 +111,24 @@ func validateFinalizers(names []string, at *field.Path) ErrorList {
 	return errs
 }
 
+// plainFinalizers are the groups whose kinds take finalizers without a domain, as custom kinds do.
+var plainFinalizers = map[string]bool{"admissionregistration.k8s.io": true, "apiextensions.k8s.io": true, "apiregistration.k8s.io": true}
+
+// qualifiedFinalizers refuses new finalizers that nobody can tell whose they are.
+func qualifiedFinalizers(names, was []string, at *field.Path) ErrorList {
+	var errs ErrorList
+	for i, name := range names {
+		switch name {
+		case "kubernetes", "orphan", "foregroundDeletion":
+		default:
+			if !strings.Contains(name, "/") && !slices.Contains(was, name) {
+				errs = append(errs, field.Invalid(at.Index(i), name, "name is neither a standard finalizer name nor is it fully qualified"))
+			}
+		}
+	}
+	return errs
+}
+
 func validateManagedFields(entries []*metav1.ManagedFieldsEntry, at *field.Path) ErrorList {
 	var errs ErrorList
 	for i, e := range entries {

@@ -60,8 +60,13 @@ func (k *Kind) validateMeta(obj, old proto.Message) ErrorList {
 		meta = &metav1.ObjectMeta{}
 	}
 	errs := validateMeta(meta, k.Namespaced, k.NameFormat)
+	var was *metav1.ObjectMeta
 	if old != nil {
-		errs = append(errs, validateMetaUpdate(meta, k.Meta(old))...)
+		was = k.Meta(old)
+		errs = append(errs, validateMetaUpdate(meta, was)...)
+	}
+	if k.Custom == nil && !plainFinalizers[k.Group] {
+		errs = append(errs, qualifiedFinalizers(meta.Finalizers, was.GetFinalizers(), finalizersPath)...)
 	}
 	return errs
 }

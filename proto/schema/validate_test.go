@@ -111,12 +111,33 @@ func TestValidateCreate(t *testing.T) {
 			"spec.ports[2].port: Invalid value: 0: must be between 1 and 65535, inclusive", "spec.ports[2].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'",
 			"spec.ports[2].targetPort: Invalid value: 0: must be between 1 and 65535, inclusive"}},
 		{"service without ports", "", "services", `{"metadata":{"name":"1s","namespace":"d"},"spec":{}}`, []string{
-			`metadata.name: Invalid value: "1s": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')`,
 			"spec.ports: Required value"}},
 		{"headless service", "", "services", `{"metadata":{"name":"s","namespace":"d"},"spec":{"clusterIP":"None"}}`, nil},
 		{"config map", "", "configmaps", `{"metadata":{"name":"c","namespace":"d"},"data":{"a/b":"x","k":"v"},"binaryData":{"k":"eA=="}}`, []string{
 			`data[a/b]: Invalid value: "a/b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')`,
 			`data[k]: Invalid value: "k": duplicate of key present in binaryData`}},
+		{"service of another type", "", "services", `{"metadata":{"name":"s","namespace":"d"},"spec":{"ports":[{"port":1,"appProtocol":"a b"}],"clusterIPs":["10.0.0.1"],"ipFamilies":["IPv4","IPv4"],
+			"allocateLoadBalancerNodePorts":true,"loadBalancerClass":"a.b/c","healthCheckNodePort":31000}}`, []string{
+			"spec.clusterIPs: Invalid value: [\"10.0.0.1\"]: must be empty when `clusterIP` is not specified", `spec.ipFamilies[1]: Duplicate value: "IPv4"`,
+			"spec.allocateLoadBalancerNodePorts: Forbidden: may only be used when `type` is 'LoadBalancer'", "spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'",
+			"spec.healthCheckNodePort: Invalid value: 31000: may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'", "*spec.ports[0].appProtocol: Invalid value: "}},
+		{"pod annotations", "", "pods", `{"metadata":{"name":"p","namespace":"d","annotations":{"kubernetes.io/config.mirror":"x","controller.kubernetes.io/pod-deletion-cost":"+1"}},"spec":{"containers":[{"name":"a","image":"x"}]}}`, []string{
+			`metadata.annotations[kubernetes.io/config.mirror]: Invalid value: "x": must set spec.nodeName if mirror pod annotation is set`,
+			`metadata.annotations[controller.kubernetes.io/pod-deletion-cost]: Invalid value: "+1": must be a 32bit integer`}},
+		{"pod's kernel", "", "pods", `{"metadata":{"name":"p","namespace":"d"},"spec":{"terminationGracePeriodSeconds":-1,"securityContext":{"sysctls":[{"name":"a b"},{"name":"kernel.x"},{"name":"kernel.x"}]},
+			"containers":[{"name":"a","image":"x","securityContext":{"procMount":"Unmasked"},"resources":{"limits":{"hugepages-2Mi":"3"}}}]}}`, []string{
+			`spec.securityContext.sysctls[0].name: Invalid value: "a b": must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$`,
+			`spec.securityContext.sysctls[2].name: Duplicate value: "kernel.x"`,
+			"spec.containers[0].securityContext.procMount: Invalid value: \"Unmasked\": `hostUsers` must be false to use `Unmasked`",
+			`spec.containers[0].resources.limits[hugepages-2Mi]: Invalid value: "3": 3 is not positive integer multiple of hugepages-2Mi`,
+			`spec.containers[0].resources.requests[hugepages-2Mi]: Invalid value: "3": 3 is not positive integer multiple of hugepages-2Mi`,
+			"spec.containers[0].resources: Forbidden: HugePages require cpu or memory"}},
+		{"namespace finalizer", "", "namespaces", `{"metadata":{"name":"n"},"spec":{"finalizers":["x"]}}`, []string{
+			`spec.finalizers: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified`}},
+		{"event with a time", "", "events", `{"metadata":{"name":"e","namespace":"d"},"involvedObject":{"namespace":"other"},"eventTime":"2026-01-01T00:00:00.000000Z","reason":"r","reportingComponent":"a.b/c"}`, []string{
+			"reportingInstance: Required value", "action: Required value"}},
+		{"event of the new group", "events.k8s.io", "events", `{"metadata":{"name":"e","namespace":"d"},"regarding":{"namespace":"d"},"deprecatedCount":1,"series":{"count":1}}`, []string{
+			"series.count: Invalid value: \"\": should be at least 2", "series.lastObservedTime: Required value", "eventTime: Required value", `type: Invalid value: "": has invalid value: `, `count: Invalid value: "": needs to be unset`}},
 		{"tls secret", "", "secrets", `{"metadata":{"name":"c","namespace":"d"},"type":"kubernetes.io/tls","data":{"tls.crt":"eA=="}}`, []string{"data[tls.key]: Required value"}},
 		{"docker secret", "", "secrets", `{"metadata":{"name":"c","namespace":"d"},"type":"kubernetes.io/dockerconfigjson","stringData":{".dockerconfigjson":"{"}}`, []string{
 			`data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": must be valid json`}},
@@ -138,7 +159,11 @@ func TestValidateCreate(t *testing.T) {
 			`metadata.ownerReferences[1].apiVersion: Invalid value: "a/b/c": must be <group>/<version> or <version>`,
 			"metadata.ownerReferences[1].kind: Required value: must not be empty",
 			`metadata.finalizers: Invalid value: "bad name": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
+			`metadata.finalizers[0]: Invalid value: "bad name": name is neither a standard finalizer name nor is it fully qualified`,
 			"*metadata.ownerReferences[1]: Invalid value: "}},
+		{"finalizers", "", "configmaps", `{"metadata":{"name":"c","namespace":"d","finalizers":["orphan","a.b/c","mine"]}}`, []string{
+			`metadata.finalizers[2]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified`}},
+		{"finalizer of a definition", "apiregistration.k8s.io", "apiservices", `{"metadata":{"name":"v1.a.b","finalizers":["mine"]},"spec":{"group":"a.b","version":"v1","groupPriorityMinimum":1,"versionPriority":1}}`, nil},
 		{"annotations", "", "configmaps", `{"metadata":{"name":"c","namespace":"d","annotations":{"a":"` + strings.Repeat("x", 256*1024) + `"}}}`, []string{
 			"metadata.annotations: Too long: may not be more than 262144 bytes"}},
 	} {
@@ -188,6 +213,12 @@ func TestValidateUpdate(t *testing.T) {
 		{"pod tolerations", "", "pods", pod(`"tolerations":[{"key":"a"}],` + one), pod(`"tolerations":[{"key":"a"},{"key":"b"}],` + one), nil},
 		{"pod toleration gone", "", "pods", pod(`"tolerations":[{"key":"a"}],` + one), pod(one), []string{
 			"spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds"}},
+		{"gated pod", "", "pods", pod(`"schedulingGates":[{"name":"g"}],"nodeSelector":{"a":"b"},` + one), pod(`"schedulingGates":[{"name":"g"}],"nodeSelector":{"a":"b","c":"d"},` + one), nil},
+		{"gated pod elsewhere", "", "pods", pod(`"schedulingGates":[{"name":"g"}],"nodeSelector":{"a":"b"},` + one), pod(`"schedulingGates":[{"name":"g"}],"nodeSelector":{"a":"c"},` + one), []string{
+			`spec.nodeSelector: Invalid value: {"a":"c"}: only additions to spec.nodeSelector are allowed (no mutations or deletions)`}},
+		{"load balancer", "", "services", `{"metadata":{"name":"s","namespace":"d"},"spec":{"type":"LoadBalancer","externalTrafficPolicy":"Local","healthCheckNodePort":31000,"loadBalancerClass":"a.b/c","ports":[{"port":1}]}}`,
+			`{"metadata":{"name":"s","namespace":"d"},"spec":{"type":"LoadBalancer","externalTrafficPolicy":"Local","healthCheckNodePort":31001,"loadBalancerClass":"a.b/d","ports":[{"port":1}]}}`, []string{
+				`spec.loadBalancerClass: Invalid value: "a.b/d": may not change once set`, "spec.healthCheckNodePort: Forbidden: field is immutable"}},
 		{"deployment selector", "apps", "deployments", deploy(goodTemplate), deploy(strings.ReplaceAll(goodTemplate, `"app":"w"`, `"app":"v"`)), []string{
 			`spec.selector: Invalid value: {"matchLabels":{"app":"v"}}: field is immutable`}},
 		{"metadata", "", "configmaps", `{"metadata":{"name":"a","namespace":"d","uid":"1"}}`, `{"metadata":{"name":"b","namespace":"d","uid":"2"}}`, []string{
@@ -219,6 +250,35 @@ func TestValidateUpdate(t *testing.T) {
 			k.Default(old)
 			k.Default(obj)
 			check(t, c.want, k.Validate(obj, old))
+		})
+	}
+}
+
+func TestValidateStatus(t *testing.T) {
+	for _, c := range []struct {
+		name, plural, old, in string
+		want                  []string
+	}{
+		{"pod", "pods", `{"metadata":{"name":"p","namespace":"d"},"spec":{"nodeName":"n"},"status":{"qosClass":"Burstable","podIPs":[{"ip":"old"}]}}`,
+			`{"metadata":{"name":"p","namespace":"d"},"spec":{"nodeName":"n"},"status":{"qosClass":"Guaranteed","podIPs":[{"ip":"old"},{"ip":"new"}],"observedGeneration":-1,"nominatedNodeName":"n","conditions":[{"type":"Ready","status":"True","observedGeneration":-1}]}}`, []string{
+				"status.conditions[0].observedGeneration: Invalid value: -1: must be a non-negative integer", "status.nominatedNodeName: Forbidden: may not be set on pods that are already bound to a node",
+				"status.observedGeneration: Invalid value: -1: must be a non-negative integer", `status.qosClass: Invalid value: "Guaranteed": field is immutable`,
+				`status.podIPs[1]: Invalid value: "new": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)`}},
+		{"load balancer", "services", `{"metadata":{"name":"s","namespace":"d"},"spec":{"type":"LoadBalancer"}}`,
+			`{"metadata":{"name":"s","namespace":"d"},"spec":{"type":"LoadBalancer"},"status":{"loadBalancer":{"ingress":[{"ip":"x","ipMode":"Foo"},{"hostname":"1.2.3.4","ipMode":"VIP"}]}}}`, []string{
+				`status.loadBalancer.ingress[0].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)`,
+				`status.loadBalancer.ingress[0].ipMode: Unsupported value: "Foo": supported values: "Proxy", "VIP"`,
+				"status.loadBalancer.ingress[1].ipMode: Forbidden: may not be specified when `ip` is not set",
+				`status.loadBalancer.ingress[1].hostname: Invalid value: "1.2.3.4": must be a DNS name, not an IP address`}},
+		{"no load balancer", "services", `{"metadata":{"name":"s","namespace":"d"},"spec":{}}`, `{"metadata":{"name":"s","namespace":"d"},"spec":{},"status":{"loadBalancer":{"ingress":[{"ip":"1.2.3.4"}]}}}`, []string{
+			"status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is 'LoadBalancer'"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k, ok := schema.Builtin().ByResource("", "v1", c.plural)
+			if !ok {
+				t.Fatal("no such kind")
+			}
+			check(t, c.want, k.ValidateStatus(object(t, k, c.in), object(t, k, c.old)))
 		})
 	}
 }

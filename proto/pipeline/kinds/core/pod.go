@@ -50,6 +50,9 @@ func validateResize(k *schema.Kind, obj, old strategy.Object) schema.ErrorList {
 func preparePod(_ context.Context, obj strategy.Object) {
 	p := obj.(*corev1.Pod)
 	p.Status = &corev1.PodStatus{Phase: "Pending", QosClass: qosClass(p.GetSpec())}
+	if n := p.GetSpec().GetTerminationGracePeriodSeconds(); n < 0 {
+		p.Spec.TerminationGracePeriodSeconds = proto.Int64(1) // what was once taken, and meant this
+	}
 	if len(p.GetSpec().GetSchedulingGates()) > 0 {
 		p.Status.Conditions = []*corev1.PodCondition{{
 			Type: "PodScheduled", Status: "False", Reason: "SchedulingGated", Message: "Scheduling is blocked due to non-empty scheduling gates",

@@ -72,6 +72,9 @@ func (s *Services) prepareCreate(_ context.Context, obj strategy.Object) {
 	if svc.Spec == nil {
 		svc.Spec = &corev1.ServiceSpec{}
 	}
+	if svc.Spec.ClusterIP == "" && len(svc.Spec.ClusterIPs) > 0 {
+		return // refused: clusterIP leads
+	}
 	s.families(svc.Spec)
 }
 
@@ -124,8 +127,12 @@ func (s *Services) prepareUpdate(_ context.Context, obj, old strategy.Object) {
 	if spec.Type != was.GetType() {
 		dropLeftovers(spec, was)
 	}
-	if needsHealthPort(spec) && needsHealthPort(was) && spec.HealthCheckNodePort == 0 {
+	switch needed := needsHealthPort(spec); {
+	case !needsHealthPort(was):
+	case needed && spec.HealthCheckNodePort == 0:
 		spec.HealthCheckNodePort = was.HealthCheckNodePort
+	case !needed && spec.HealthCheckNodePort == was.HealthCheckNodePort:
+		spec.HealthCheckNodePort = 0
 	}
 	s.families(spec)
 }
@@ -161,9 +168,6 @@ func dropLeftovers(spec, was *corev1.ServiceSpec) {
 	}
 	if external(was) && !external(spec) && spec.ExternalTrafficPolicy == was.ExternalTrafficPolicy {
 		spec.ExternalTrafficPolicy = ""
-	}
-	if needsHealthPort(was) && !needsHealthPort(spec) && spec.HealthCheckNodePort == was.HealthCheckNodePort {
-		spec.HealthCheckNodePort = 0
 	}
 	if was.GetType() == "LoadBalancer" {
 		if spec.GetAllocateLoadBalancerNodePorts() == was.GetAllocateLoadBalancerNodePorts() {

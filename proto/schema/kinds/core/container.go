@@ -271,6 +271,10 @@ func securityContext(s *corev1.SecurityContext, at *rule.Path) rule.ErrorList {
 	var errs rule.ErrorList
 	errs = append(errs, id(s.RunAsUser, at.Child("runAsUser"))...)
 	errs = append(errs, id(s.RunAsGroup, at.Child("runAsGroup"))...)
+	if s.GetProcMount() == "Unmasked" {
+		// Pods share the node's users: `hostUsers: false` is refused.
+		errs = append(errs, field.Invalid(at.Child("procMount"), s.GetProcMount(), "`hostUsers` must be false to use `Unmasked`"))
+	}
 	if s.AllowPrivilegeEscalation != nil && !*s.AllowPrivilegeEscalation {
 		if s.GetPrivileged() {
 			errs = append(errs, field.Invalid(at, rule.Value(s), "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"))

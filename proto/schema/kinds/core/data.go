@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -131,21 +132,15 @@ func secretType(s *corev1.Secret, data *rule.Path) rule.ErrorList {
 	return errs
 }
 
-func event(e, _ *corev1.Event) rule.ErrorList {
-	ns := e.GetInvolvedObject().GetNamespace()
-	switch {
-	case ns == "" && e.GetMetadata().GetNamespace() != "default" && e.GetMetadata().GetNamespace() != "kube-system",
-		ns != "" && ns != e.GetMetadata().GetNamespace():
-		return rule.ErrorList{field.Invalid(field.NewPath("involvedObject", "namespace"), ns, "does not match event.namespace")}
-	}
-	return nil
-}
-
 func namespace(n, old *corev1.Namespace) rule.ErrorList {
 	var errs rule.ErrorList
-	for i, f := range n.GetSpec().GetFinalizers() {
+	for _, f := range n.GetSpec().GetFinalizers() {
+		at := field.NewPath("spec", "finalizers")
 		for _, msg := range validation.IsQualifiedName(f) {
-			errs = append(errs, field.Invalid(field.NewPath("spec", "finalizers").Index(i), f, msg))
+			errs = append(errs, field.Invalid(at, f, msg))
+		}
+		if f != "kubernetes" && !strings.Contains(f, "/") {
+			errs = append(errs, field.Invalid(at, f, "name is neither a standard finalizer name nor is it fully qualified"))
 		}
 	}
 	return errs

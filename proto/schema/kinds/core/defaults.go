@@ -74,6 +74,13 @@ func defaultService(svc *corev1.Service) {
 	if s.Type == "LoadBalancer" && s.AllocateLoadBalancerNodePorts == nil {
 		s.AllocateLoadBalancerNodePorts = proto.Bool(true)
 	}
+	if s.Type == "LoadBalancer" {
+		for _, i := range svc.GetStatus().GetLoadBalancer().GetIngress() {
+			if i.Ip != "" && i.IpMode == nil {
+				i.IpMode = proto.String("VIP")
+			}
+		}
+	}
 }
 
 // DefaultAffinitySeconds is how long a client keeps its backend: three hours.

@@ -17,7 +17,7 @@ func pod(p, old *corev1.Pod) rule.ErrorList {
 	if old != nil {
 		return podUpdate(p, old, at)
 	}
-	var errs rule.ErrorList
+	errs := podAnnotations(p, nil)
 	if len(p.GetSpec().GetEphemeralContainers()) > 0 {
 		errs = append(errs, field.Forbidden(at.Child("ephemeralContainers"), "cannot be set on create"))
 	}
@@ -40,10 +40,10 @@ func podUpdate(p, old *corev1.Pod, at *rule.Path) rule.ErrorList {
 	if before == nil {
 		before = &corev1.PodSpec{}
 	}
+	errs := podAnnotations(p, old)
 	if shape.Equal(s.ProtoReflect(), before.ProtoReflect()) {
-		return nil // as with most updates
+		return errs // as with most updates
 	}
-	var errs rule.ErrorList
 	if len(s.Containers) != len(before.Containers) {
 		return append(errs, field.Forbidden(at.Child("containers"), "pod updates may not add or remove containers"))
 	}
@@ -81,8 +81,9 @@ func podUpdate(p, old *corev1.Pod, at *rule.Path) rule.ErrorList {
 		allowed.TerminationGracePeriodSeconds = before.TerminationGracePeriodSeconds
 	}
 	if len(before.SchedulingGates) > 0 {
-		// A gated pod may narrow down where it runs.
-		allowed.NodeSelector, allowed.Affinity = before.NodeSelector, before.Affinity
+		errs = append(errs, onlyNarrower(s, before, at)...)
+		allowed.NodeSelector = before.NodeSelector
+		allowed.Affinity = withNodeAffinityOf(allowed.Affinity, before.Affinity)
 	}
 	if changed := changedFields(allowed, before); len(changed) > 0 {
 		errs = append(errs, field.Forbidden(at, podUpdateRule+"\nchanged: "+strings.Join(changed, ", ")))

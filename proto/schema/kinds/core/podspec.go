@@ -3,6 +3,7 @@ package core
 import (
 	"fmt"
 	"math"
+	"regexp"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -119,6 +120,28 @@ func containers(s *corev1.PodSpec, volumes map[string]bool, at *rule.Path) rule.
 	return append(errs, ephemerals(s, taken, volumes, at.Child("ephemeralContainers"))...)
 }
 
+const maxSysctl = 253
+
+var sysctlName = regexp.MustCompile(`^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$`)
+
+func sysctls(list []*corev1.Sysctl, at *rule.Path) rule.ErrorList {
+	var errs rule.ErrorList
+	seen := map[string]bool{}
+	for i, s := range list {
+		at := at.Index(i).Child("name")
+		switch {
+		case s.Name == "":
+			errs = append(errs, field.Required(at, ""))
+		case len(s.Name) > maxSysctl || !sysctlName.MatchString(s.Name):
+			errs = append(errs, field.Invalid(at, s.Name, fmt.Sprintf("must have at most %d characters and match regex %s", maxSysctl, sysctlName)))
+		case seen[s.Name]:
+			errs = append(errs, field.Duplicate(at, s.Name))
+		}
+		seen[s.Name] = true
+	}
+	return errs
+}
+
 func podSecurity(p *corev1.PodSecurityContext, at *rule.Path) rule.ErrorList {
 	errs := id(p.RunAsUser, at.Child("runAsUser"))
 	errs = append(errs, id(p.RunAsGroup, at.Child("runAsGroup"))...)
@@ -126,7 +149,7 @@ func podSecurity(p *corev1.PodSecurityContext, at *rule.Path) rule.ErrorList {
 	for i, g := range p.SupplementalGroups {
 		errs = append(errs, id(&g, at.Child("supplementalGroups").Index(i))...)
 	}
-	return errs
+	return append(errs, sysctls(p.Sysctls, at.Child("sysctls"))...)
 }
 
 func dns(s *corev1.PodSpec, at *rule.Path) rule.ErrorList {

@@ -11,8 +11,8 @@ import (
 func Register(s *rule.Set) {
 	rule.AddMessage(s, rule.TypedMessage[*metav1.LabelSelector]{Validate: rule.LabelSelector})
 	registerPods(s)
-	rule.AddKind(s, rule.TypedKind[*corev1.Pod]{Finish: defaultPod, Validate: pod})
-	rule.AddKind(s, rule.TypedKind[*corev1.Service]{Finish: defaultService, Validate: service})
+	rule.AddKind(s, rule.TypedKind[*corev1.Pod]{Finish: defaultPod, Validate: pod, ValidateStatus: podStatus})
+	rule.AddKind(s, rule.TypedKind[*corev1.Service]{Finish: defaultService, Validate: service, ValidateStatus: serviceStatus})
 	rule.AddKind(s, rule.TypedKind[*corev1.Endpoints]{Validate: endpoints})
 	rule.AddKind(s, rule.TypedKind[*corev1.Namespace]{Finish: defaultNamespace, Validate: namespace})
 	rule.AddKind(s, rule.TypedKind[*corev1.Node]{Finish: defaultNode, Validate: node})

@@ -46,7 +46,30 @@ func Requirements(r *corev1.ResourceRequirements, at *rule.Path) rule.ErrorList 
 			}
 		}
 	}
-	return errs
+	return append(errs, hugePagesAlone(requests, limits, at)...)
+}
+
+// hugePagesAlone refuses huge pages without processor time or memory: their container would have no request to go by.
+func hugePagesAlone(requests, limits map[string]resource.Quantity, at *rule.Path) rule.ErrorList {
+	huge := false
+	for _, list := range []map[string]resource.Quantity{limits, requests} {
+		for name := range list {
+			if name == "cpu" || name == "memory" {
+				return nil
+			}
+			huge = huge || strings.HasPrefix(name, hugePages)
+		}
+	}
+	if huge {
+		return rule.ErrorList{field.Forbidden(at, "HugePages require cpu or memory")}
+	}
+	return nil
+}
+
+// wholePages tells whether an amount of huge pages is a number of pages of their size, which is in their name.
+func wholePages(name string, amount resource.Quantity) bool {
+	size, err := resource.ParseQuantity(strings.TrimPrefix(name, hugePages))
+	return err == nil && size.Sign() > 0 && size.MilliValue()%1000 == 0 && amount.Value()%size.Value() == 0
 }
 
 // inOrder returns the keys of a map in order.
@@ -89,6 +112,9 @@ func quantities(list map[string]*metav1.Quantity, at *rule.Path, child string) (
 		}
 		if (!native(name) || name == "pods") && q.MilliValue()%1000 != 0 {
 			wrong(q.String(), "must be an integer")
+		}
+		if strings.HasPrefix(name, hugePages) && !wholePages(name, q) {
+			wrong(q.String(), fmt.Sprintf("%s is not positive integer multiple of %s", q.String(), name))
 		}
 		out[name] = q
 	}

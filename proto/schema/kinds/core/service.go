@@ -60,6 +60,7 @@ func service(svc, old *corev1.Service) rule.ErrorList {
 	if s.ExternalTrafficPolicy != "" && !externallyAccessible(s) {
 		errs = append(errs, field.Invalid(at.Child("externalTrafficPolicy"), s.ExternalTrafficPolicy, "may only be set for externally-accessible services"))
 	}
+	errs = append(errs, loadBalancer(s, at)...)
 	if len(s.LoadBalancerSourceRanges) > 0 {
 		if s.Type != "LoadBalancer" {
 			errs = append(errs, field.Forbidden(at.Child("loadBalancerSourceRanges"), "may only be used when `type` is 'LoadBalancer'"))
@@ -72,6 +73,70 @@ func service(svc, old *corev1.Service) rule.ErrorList {
 	}
 	if old != nil {
 		errs = append(errs, serviceUpdate(s, old.GetSpec(), at)...)
+	}
+	return errs
+}
+
+// loadBalancer checks what only Services with a load balancer have.
+func loadBalancer(s *corev1.ServiceSpec, at *rule.Path) rule.ErrorList {
+	var errs rule.ErrorList
+	if s.Type == "LoadBalancer" {
+		if s.LoadBalancerClass != nil {
+			for _, msg := range format.QualifiedName(s.GetLoadBalancerClass()) {
+				errs = append(errs, field.Invalid(at.Child("loadBalancerClass"), s.GetLoadBalancerClass(), msg))
+			}
+		}
+	} else {
+		if s.AllocateLoadBalancerNodePorts != nil {
+			errs = append(errs, field.Forbidden(at.Child("allocateLoadBalancerNodePorts"), "may only be used when `type` is 'LoadBalancer'"))
+		}
+		if s.LoadBalancerClass != nil {
+			errs = append(errs, field.Forbidden(at.Child("loadBalancerClass"), "may only be used when `type` is 'LoadBalancer'"))
+		}
+	}
+	if s.HealthCheckNodePort != 0 && !needsHealthPort(s) {
+		errs = append(errs, field.Invalid(at.Child("healthCheckNodePort"), s.HealthCheckNodePort,
+			"may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"))
+	}
+	return errs
+}
+
+func needsHealthPort(s *corev1.ServiceSpec) bool {
+	return s.GetType() == "LoadBalancer" && s.GetExternalTrafficPolicy() == "Local"
+}
+
+func serviceStatus(svc, old *corev1.Service) rule.ErrorList {
+	var errs rule.ErrorList
+	at := field.NewPath("status", "loadBalancer", "ingress")
+	ingress := svc.GetStatus().GetLoadBalancer().GetIngress()
+	if svc.GetSpec().GetType() != "LoadBalancer" && len(ingress) > 0 {
+		return rule.ErrorList{field.Forbidden(at, "may only be used when `spec.type` is 'LoadBalancer'")}
+	}
+	had := map[string]bool{}
+	for _, i := range old.GetStatus().GetLoadBalancer().GetIngress() {
+		had[i.GetIp()] = true
+	}
+	for n, i := range ingress {
+		at := at.Index(n)
+		if i.Ip != "" && !had[i.Ip] {
+			for _, msg := range format.IP(i.Ip) {
+				errs = append(errs, field.Invalid(at.Child("ip"), i.Ip, msg))
+			}
+		}
+		switch mode := i.IpMode; {
+		case mode != nil && i.Ip == "":
+			errs = append(errs, field.Forbidden(at.Child("ipMode"), "may not be specified when `ip` is not set"))
+		case mode != nil && *mode != "VIP" && *mode != "Proxy":
+			errs = append(errs, field.NotSupported(at.Child("ipMode"), *mode, []string{"Proxy", "VIP"}))
+		}
+		if i.Hostname != "" {
+			for _, msg := range validation.IsDNS1123Subdomain(i.Hostname) {
+				errs = append(errs, field.Invalid(at.Child("hostname"), i.Hostname, msg))
+			}
+			if len(format.IP(i.Hostname)) == 0 {
+				errs = append(errs, field.Invalid(at.Child("hostname"), i.Hostname, "must be a DNS name, not an IP address"))
+			}
+		}
 	}
 	return errs
 }
@@ -120,6 +185,16 @@ func clusterIPs(s *corev1.ServiceSpec, at *rule.Path) rule.ErrorList {
 	if len(s.ClusterIPs) > 0 && s.ClusterIP != "" && s.ClusterIPs[0] != s.ClusterIP {
 		errs = append(errs, field.Invalid(at.Child("clusterIPs"), s.ClusterIPs, "first value must match `clusterIP`"))
 	}
+	if len(s.ClusterIPs) > 0 && s.ClusterIP == "" {
+		errs = append(errs, field.Invalid(at.Child("clusterIPs"), s.ClusterIPs, "must be empty when `clusterIP` is not specified"))
+	}
+	families := map[string]bool{}
+	for i, f := range s.IpFamilies {
+		if families[f] {
+			errs = append(errs, field.Duplicate(at.Child("ipFamilies").Index(i), f))
+		}
+		families[f] = true
+	}
 	for i, ip := range s.ClusterIPs {
 		at := at.Child("clusterIPs").Index(i)
 		if ip == "None" {
@@ -139,6 +214,18 @@ func clusterIPs(s *corev1.ServiceSpec, at *rule.Path) rule.ErrorList {
 }
 
 func serviceUpdate(s, old *corev1.ServiceSpec, at *rule.Path) rule.ErrorList {
+	var errs rule.ErrorList
+	if s.Type == "LoadBalancer" && old.GetType() == "LoadBalancer" && (s.GetLoadBalancerClass() != old.GetLoadBalancerClass() ||
+		(s.LoadBalancerClass == nil) != (old.LoadBalancerClass == nil)) {
+		errs = append(errs, field.Invalid(at.Child("loadBalancerClass"), s.LoadBalancerClass, "may not change once set"))
+	}
+	if needsHealthPort(s) && needsHealthPort(old) && s.HealthCheckNodePort != old.GetHealthCheckNodePort() {
+		errs = append(errs, field.Forbidden(at.Child("healthCheckNodePort"), "field is immutable"))
+	}
+	return append(errs, clusterIPUpdate(s, old, at)...)
+}
+
+func clusterIPUpdate(s, old *corev1.ServiceSpec, at *rule.Path) rule.ErrorList {
 	if s.Type == "ExternalName" || old.GetType() == "ExternalName" || old.GetClusterIP() == "" {
 		return nil
 	}

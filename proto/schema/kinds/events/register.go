@@ -13,6 +13,7 @@ import (
 // Register adds the group's hooks to a set.
 func Register(s *rule.Set) {
 	rule.AddKind(s, rule.TypedKind[*eventsv1.Event]{
+		Validate:    validate,
 		ToStorage:   func(e *eventsv1.Event) proto.Message { return toCore(e) },
 		FromStorage: func(m proto.Message) *eventsv1.Event { return fromCore(m.(*corev1.Event)) },
 	})

@@ -3277,7 +3277,7 @@ const file_keelson_core_v1_pod_proto_rawDesc = "" +
 	"\x02IP\x12\x06string(\x01: \n" +
 	"\x04Node\x12\x06string(\x012\x0e.spec.nodeName:5\n" +
 	"\x0eNominated Node\x12\x06string(\x012\x19.status.nominatedNodeName:\x1b\n" +
-	"\x0fReadiness Gates\x12\x06string(\x01R\rspec.nodeNameR\x12spec.restartPolicyR\x12spec.schedulerNameR\x17spec.serviceAccountNameR\x10spec.hostNetworkR\fstatus.phaseR\fstatus.podIPR\x18status.nominatedNodeName`\x01h\x01\"\x8f\x1d\n" +
+	"\x0fReadiness Gates\x12\x06string(\x01R\rspec.nodeNameR\x12spec.restartPolicyR\x12spec.schedulerNameR\x17spec.serviceAccountNameR\x10spec.hostNetworkR\fstatus.phaseR\fstatus.podIPR\x18status.nominatedNodeName`\x01h\x01\"\x8d\x1d\n" +
 	"\aPodSpec\x12\\\n" +
 	"\avolumes\x18\x01 \x03(\v2\x17.keelson.core.v1.VolumeB)\xaa\xd4\x18%r\x03mapz\x04name\x8a\x01\x10merge,retainKeys\x92\x01\x04nameR\avolumes\x12b\n" +
 	"\x0einitContainers\x18\x14 \x03(\v2\x1a.keelson.core.v1.ContainerB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x0einitContainers\x12`\n" +
@@ -3285,9 +3285,8 @@ const file_keelson_core_v1_pod_proto_rawDesc = "" +
 	"containers\x18\x02 \x03(\v2\x1a.keelson.core.v1.ContainerB$\xaa\xd4\x18 \x10\x02\x18\x01 \x01r\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\n" +
 	"containers\x12u\n" +
 	"\x13ephemeralContainers\x18\" \x03(\v2#.keelson.core.v1.EphemeralContainerB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\x13ephemeralContainers\x12P\n" +
-	"\rrestartPolicy\x18\x03 \x01(\tB*\xaa\xd4\x18& \x01*\b\"Always\"2\x06Always2\tOnFailure2\x05NeverR\rrestartPolicy\x12U\n" +
-	"\x1dterminationGracePeriodSeconds\x18\x04 \x01(\x03B\n" +
-	"\xaa\xd4\x18\x06*\x02308\x00H\x00R\x1dterminationGracePeriodSeconds\x88\x01\x01\x129\n" +
+	"\rrestartPolicy\x18\x03 \x01(\tB*\xaa\xd4\x18& \x01*\b\"Always\"2\x06Always2\tOnFailure2\x05NeverR\rrestartPolicy\x12S\n" +
+	"\x1dterminationGracePeriodSeconds\x18\x04 \x01(\x03B\b\xaa\xd4\x18\x04*\x0230H\x00R\x1dterminationGracePeriodSeconds\x88\x01\x01\x129\n" +
 	"\x15activeDeadlineSeconds\x18\x05 \x01(\x03H\x01R\x15activeDeadlineSeconds\x88\x01\x01\x12j\n" +
 	"\tdnsPolicy\x18\x06 \x01(\tBL\xaa\xd4\x18H \x01*\x0e\"ClusterFirst\"2\x17ClusterFirstWithHostNet2\fClusterFirst2\aDefault2\x04NoneR\tdnsPolicy\x12]\n" +
 	"\fnodeSelector\x18\a \x03(\v2*.keelson.core.v1.PodSpec.NodeSelectorEntryB\r\xaa\xd4\x18\t\x82\x01\x06atomicR\fnodeSelector\x12C\n" +

@@ -833,11 +833,11 @@ var File_keelson_core_v1_service_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dkeelson/core/v1/service.proto\x12\x0fkeelson.core.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa2\x04\n" +
+	"\x1dkeelson/core/v1/service.proto\x12\x0fkeelson.core.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9d\x04\n" +
 	"\aService\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x128\n" +
 	"\x04spec\x18\x02 \x01(\v2\x1c.keelson.core.v1.ServiceSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12>\n" +
-	"\x06status\x18\x03 \x01(\v2\x1e.keelson.core.v1.ServiceStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xdb\x02\xaa\xd4\x18\xd6\x02\n" +
+	"\x06status\x18\x03 \x01(\v2\x1e.keelson.core.v1.ServiceStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xd6\x02\xaa\xd4\x18\xd1\x02\n" +
 	"\bservices\x1a\x03svc\"\x03all2\b\n" +
 	"\x06status2H\n" +
 	"\x05proxy\x12\x1bcore/v1.ServiceProxyOptions\x1a\x06create\x1a\x06delete\x1a\x03get\x1a\x05patch\x1a\x06update:\x1a\n" +
@@ -848,7 +848,7 @@ const file_keelson_core_v1_service_proto_rawDesc = "" +
 	"\vExternal-IP\x12\x06string:\x11\n" +
 	"\aPort(s)\x12\x06string:*\n" +
 	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp:$\n" +
-	"\bSelector\x12\x06string(\x012\x0e.spec.selectorB\x0eservices/specsR\x0espec.clusterIPR\tspec.type`\x01r\x0edns-1035-label\x88\x01\x01\"\x98\f\n" +
+	"\bSelector\x12\x06string(\x012\x0e.spec.selectorB\x0eservices/specsR\x0espec.clusterIPR\tspec.type`\x01r\tdns-label\x88\x01\x01\"\x98\f\n" +
 	"\vServiceSpec\x12\\\n" +
 	"\x05ports\x18\x01 \x03(\v2\x1c.keelson.core.v1.ServicePortB(\xaa\xd4\x18$r\x03mapz\x04portz\bprotocol\x8a\x01\x05merge\x92\x01\x04portR\x05ports\x12U\n" +
 	"\bselector\x18\x02 \x03(\v2*.keelson.core.v1.ServiceSpec.SelectorEntryB\r\xaa\xd4\x18\t\x82\x01\x06atomicR\bselector\x12\x1c\n" +
@@ -882,11 +882,11 @@ const file_keelson_core_v1_service_proto_rawDesc = "" +
 	"\x1e_allocateLoadBalancerNodePortsB\x14\n" +
 	"\x12_loadBalancerClassB\x18\n" +
 	"\x16_internalTrafficPolicyB\x16\n" +
-	"\x14_trafficDistribution\"\x99\x02\n" +
+	"\x14_trafficDistribution\"\xaf\x02\n" +
 	"\vServicePort\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x129\n" +
-	"\bprotocol\x18\x02 \x01(\tB\x1d\xaa\xd4\x18\x19 \x01*\x05\"TCP\"2\x03TCP2\x03UDP2\x04SCTPR\bprotocol\x12%\n" +
-	"\vappProtocol\x18\x06 \x01(\tH\x00R\vappProtocol\x88\x01\x01\x12\"\n" +
+	"\bprotocol\x18\x02 \x01(\tB\x1d\xaa\xd4\x18\x19 \x01*\x05\"TCP\"2\x03TCP2\x03UDP2\x04SCTPR\bprotocol\x12;\n" +
+	"\vappProtocol\x18\x06 \x01(\tB\x14\xaa\xd4\x18\x10b\x0equalified-nameH\x00R\vappProtocol\x88\x01\x01\x12\"\n" +
 	"\x04port\x18\x03 \x01(\x05B\x0e\xaa\xd4\x18\n" +
 	"\x10\x01\x18\x018\x01@\xff\xff\x03R\x04port\x12D\n" +
 	"\n" +
