@@ -147,8 +147,6 @@ func validationOf(v *v1.Validation, at *rule.Path) rule.ErrorList {
 		errs = append(errs, field.Invalid(at.Child("message"), v.Message, "message must be non-empty if specified"))
 	case strings.Contains(message, "\n"):
 		errs = append(errs, field.Invalid(at.Child("message"), v.Message, "message must not contain line breaks"))
-	case strings.Contains(strings.TrimSpace(v.Expression), "\n") && message == "":
-		errs = append(errs, field.Required(at.Child("message"), "message must be specified if expression contains line breaks"))
 	}
 	if v.Reason != nil && !slices.Contains(reasons, *v.Reason) {
 		errs = append(errs, field.NotSupported(at.Child("reason"), *v.Reason, reasons))

@@ -87,7 +87,7 @@ func TestPolicies(t *testing.T) {
 		s.Variables = []*v1.Variable{{Name: "a-b", Expression: "1"}}
 	}), "name is not a valid CEL identifier")
 	check(t, "reason", vap(func(s *v1.ValidatingAdmissionPolicySpec) { s.Validations[0].Reason = proto.String("Why") }), `Unsupported value: "Why": supported values: "Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"`)
-	check(t, "lines", vap(func(s *v1.ValidatingAdmissionPolicySpec) { s.Validations[0].Expression = "true &&\ntrue" }), "message must be specified if expression contains line breaks")
+	check(t, "lines", vap(func(s *v1.ValidatingAdmissionPolicySpec) { s.Validations[0].Expression = "true &&\ntrue" }), "")
 	check(t, "param kind", vap(func(s *v1.ValidatingAdmissionPolicySpec) { s.ParamKind = &v1.ParamKind{ApiVersion: "v1"} }), "spec.paramKind.kind: Required value")
 	check(t, "nothing", &v1.ValidatingAdmissionPolicy{Metadata: meta()}, "validations or auditAnnotations must contain at least one item")
 	check(t, "mutating", &v1.MutatingAdmissionPolicy{Metadata: meta(), Spec: &v1.MutatingAdmissionPolicySpec{MatchConstraints: match(), ReinvocationPolicy: "Never",
