@@ -76,21 +76,22 @@ func (r *request) post(ctx context.Context, body *resourcev1.Object) (*Result, e
 	if err != nil {
 		return nil, err
 	}
+	if m := metadata(msg); m != nil {
+		if r.name == "" && r.sub == "" {
+			r.name = m.GetName()
+		}
+		switch {
+		case !r.res.kind.Namespaced || r.namespace == "":
+		case m.GetNamespace() == "":
+			m.Namespace = r.namespace
+		case m.GetNamespace() != r.namespace:
+			return nil, apierrors.NewNameMismatch("namespace", m.GetNamespace(), r.namespace)
+		}
+	}
 	if served, ok := r.s.cfg.Registry.ByMessage(k.Descriptor.FullName()); ok {
 		served.Default(msg)
 		if errs := served.Validate(msg, nil); len(errs) > 0 {
 			return nil, apierrors.NewInvalid(k.Group, k.Kind, r.name, schema.Causes(errs))
-		}
-	}
-	if m := metadata(msg); m != nil && r.sub == "" {
-		if r.name == "" {
-			r.name = m.GetName()
-		}
-		switch {
-		case m.GetNamespace() == "" && r.res.kind.Namespaced:
-			m.Namespace = r.namespace
-		case r.res.kind.Namespaced && r.namespace != "" && m.GetNamespace() != r.namespace:
-			return nil, apierrors.NewNameMismatch("namespace", m.GetNamespace(), r.namespace)
 		}
 	}
 	if err := r.admitBody(ctx, admission.Create, k, msg, nil); err != nil {

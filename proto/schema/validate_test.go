@@ -138,6 +138,14 @@ func TestValidateCreate(t *testing.T) {
 			"reportingInstance: Required value", "action: Required value"}},
 		{"event of the new group", "events.k8s.io", "events", `{"metadata":{"name":"e","namespace":"d"},"regarding":{"namespace":"d"},"deprecatedCount":1,"series":{"count":1}}`, []string{
 			"series.count: Invalid value: \"\": should be at least 2", "series.lastObservedTime: Required value", "eventTime: Required value", `type: Invalid value: "": has invalid value: `, `count: Invalid value: "": needs to be unset`}},
+		{"access review", "authorization.k8s.io", "subjectaccessreviews", `{"metadata":{"name":"x"},"spec":{"resourceAttributes":{"fieldSelector":{},"labelSelector":{"rawSelector":"a=b","requirements":[
+			{"key":"a b","operator":"New"},{"operator":"In"},{"key":"a","operator":"Exists","values":["b"]}]}}}}`, []string{
+			"spec.user: Invalid value: \"\": at least one of user or group must be specified", "metadata: Invalid value: {\"name\":\"x\"}: must be empty",
+			"spec.resourceAttributes.fieldSelector.requirements: Required value: when spec.resourceAttributes.fieldSelector is specified, requirements or rawSelector is required",
+			`spec.resourceAttributes.labelSelector.rawSelector: Invalid value: "a=b": may not specified at the same time as requirements`,
+			"*spec.resourceAttributes.labelSelector.requirements[0].key: Invalid value: ", "spec.resourceAttributes.labelSelector.requirements[1].key: Required value: must be specified",
+			"spec.resourceAttributes.labelSelector.requirements[1].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
+			"spec.resourceAttributes.labelSelector.requirements[2].values: Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'"}},
 		{"tls secret", "", "secrets", `{"metadata":{"name":"c","namespace":"d"},"type":"kubernetes.io/tls","data":{"tls.crt":"eA=="}}`, []string{"data[tls.key]: Required value"}},
 		{"docker secret", "", "secrets", `{"metadata":{"name":"c","namespace":"d"},"type":"kubernetes.io/dockerconfigjson","stringData":{".dockerconfigjson":"{"}}`, []string{
 			`data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": must be valid json`}},

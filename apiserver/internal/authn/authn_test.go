@@ -403,6 +403,16 @@ func TestTokenRequests(t *testing.T) {
 	c.account("robot")
 	c.account("other")
 	podUID := c.pod("p", "robot", "n1")
+	ref := at("serviceaccounts", "shop", "robot")
+	ref.Subresource = "token"
+	for want, meta := range map[string]*metav1.ObjectMeta{
+		`metadata.name: Invalid value: "other": must match the service account name if specified`: {Name: "other"},
+		"the namespace of the provided object does not match the namespace sent on the request":   {Name: "robot", Namespace: "other"},
+	} {
+		if _, err := c.try(admin, ref, &authenticationv1.TokenRequest{Metadata: meta}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a request for another account: %v", err)
+		}
+	}
 	bound := func(kind, name, uid string) *authenticationv1.TokenRequestSpec {
 		return &authenticationv1.TokenRequestSpec{BoundObjectRef: &authenticationv1.BoundObjectReference{ApiVersion: "v1", Kind: kind, Name: name, UID: uid}}
 	}

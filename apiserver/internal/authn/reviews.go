@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/keelson/keelson/proto/apierrors"
 	authenticationv1 "github.com/keelson/keelson/proto/gen/keelson/authentication/v1"
+	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/pipeline"
 	"github.com/keelson/keelson/proto/pipeline/identity"
 )
@@ -47,7 +49,8 @@ func (a *Authenticator) reviewToken(ctx context.Context, r *pipeline.SubRequest)
 
 // reviewSelf answers `kubectl auth whoami`.
 func reviewSelf(_ context.Context, r *pipeline.SubRequest) (proto.Message, error) {
-	return &authenticationv1.SelfSubjectReview{Status: &authenticationv1.SelfSubjectReviewStatus{UserInfo: userInfo(r.User)}}, nil
+	now := time.Now().Unix()
+	return &authenticationv1.SelfSubjectReview{Metadata: &metav1.ObjectMeta{CreationTimestamp: &metav1.Time{Seconds: &now}}, Status: &authenticationv1.SelfSubjectReviewStatus{UserInfo: userInfo(r.User)}}, nil
 }
 
 func userInfo(u *identity.User) *authenticationv1.UserInfo {

@@ -132,6 +132,9 @@ func (z *Authorizer) ask(a *pipeline.Attributes) (pipeline.Decision, string) {
 	if allowed {
 		return pipeline.Allow, reason
 	}
+	if nodeReason != "" {
+		nodeReason = "node: " + nodeReason // whose opinion it is
+	}
 	return pipeline.NoOpinion, join(nodeReason, reason)
 }
 

@@ -218,7 +218,7 @@ func TestForbiddenMessages(t *testing.T) {
 		{"subresource", c.z.Check(c.ctx, pipeline.Attributes{User: jane, Verb: "create", Resource: "pods", Subresource: "exec", Namespace: "shop", Name: "x"}),
 			`pods "x" is forbidden: User "jane" cannot create resource "pods/exec" in API group "" in the namespace "shop"`},
 		{"another node's secret", c.get(n1, at("", "secrets", "shop", "s")),
-			`secrets "s" is forbidden: User "system:node:n1" cannot get resource "secrets" in API group "" in the namespace "shop": no relationship found between node 'n1' and this object`},
+			`secrets "s" is forbidden: User "system:node:n1" cannot get resource "secrets" in API group "" in the namespace "shop": node: no relationship found between node 'n1' and this object`},
 	}
 	for _, x := range cases {
 		t.Run(x.name, func(t *testing.T) {
@@ -357,7 +357,7 @@ func TestNode(t *testing.T) {
 
 	wantError(t, c.get(n1, at("", "secrets", "shop", "mine")), "")
 	if err := c.get(n1, at("", "secrets", "shop", "theirs")); !apierrors.IsForbidden(err) ||
-		!strings.HasSuffix(err.Error(), "no relationship found between node 'n1' and this object") {
+		!strings.HasSuffix(err.Error(), "node: no relationship found between node 'n1' and this object") {
 		t.Errorf("got %v", err)
 	}
 	wantError(t, c.get(n1, at("", "pods", "shop", "a")), "")

@@ -39,6 +39,11 @@ func (t *Tokens) issue(ctx context.Context, r *pipeline.SubRequest) (proto.Messa
 	if !ok {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("not a TokenRequest: %T", r.Body))
 	}
+	if name := body.GetMetadata().GetName(); name != "" && name != r.Name {
+		return nil, apierrors.NewInvalid("authentication.k8s.io", "TokenRequest", r.Name, []*metav1.StatusCause{{
+			Reason: apierrors.CauseFieldInvalid, Field: "metadata.name",
+			Message: fmt.Sprintf("Invalid value: %q: must match the service account name if specified", name)}})
+	}
 	request := proto.CloneOf(body)
 	if request.Spec == nil {
 		request.Spec = &authenticationv1.TokenRequestSpec{}

@@ -25,6 +25,10 @@ func Register(s *rule.Set) {
 			return question(r.ResourceAttributes, r.NonResourceAttributes, at)
 		}})
 	rule.AddKind(s, rule.TypedKind[*authorizationv1.LocalSubjectAccessReview]{Validate: localAccess})
+	rule.AddKind(s, rule.TypedKind[*authorizationv1.SubjectAccessReview]{
+		Validate: func(r, _ *authorizationv1.SubjectAccessReview) rule.ErrorList { return noMetadata(r.GetMetadata(), "") }})
+	rule.AddKind(s, rule.TypedKind[*authorizationv1.SelfSubjectAccessReview]{
+		Validate: func(r, _ *authorizationv1.SelfSubjectAccessReview) rule.ErrorList { return noMetadata(r.GetMetadata(), "") }})
 }
 
 func tokenRequest(r *authenticationv1.TokenRequestSpec, at *rule.Path) rule.ErrorList {
@@ -46,19 +50,21 @@ func subjectAccess(r *authorizationv1.SubjectAccessReviewSpec, at *rule.Path) ru
 	return errs
 }
 
+const oneQuestion = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+
 // question checks that a review asks about one thing.
 func question(resource *authorizationv1.ResourceAttributes, path *authorizationv1.NonResourceAttributes, at *rule.Path) rule.ErrorList {
 	switch {
 	case resource != nil && path != nil:
-		return rule.ErrorList{field.Invalid(at.Child("nonResourceAttributes"), rule.Value(path), "cannot be specified in combination with resourceAttributes")}
+		return rule.ErrorList{field.Invalid(at, rule.Value(path), oneQuestion)}
 	case resource == nil && path == nil:
-		return rule.ErrorList{field.Invalid(at.Child("resourceAttributes"), rule.Value(resource), "exactly one of nonResourceAttributes or resourceAttributes must be specified")}
+		return rule.ErrorList{field.Invalid(at, rule.Value(resource), oneQuestion)}
 	}
-	return nil
+	return selectors(resource, at.Child("resourceAttributes"))
 }
 
 func localAccess(r, _ *authorizationv1.LocalSubjectAccessReview) rule.ErrorList {
-	var errs rule.ErrorList
+	errs := noMetadata(r.GetMetadata(), " except for namespace")
 	at := field.NewPath("spec", "resourceAttributes", "namespace")
 	if ns := r.GetSpec().GetResourceAttributes().GetNamespace(); r.GetSpec().GetResourceAttributes() != nil && ns != r.GetMetadata().GetNamespace() {
 		errs = append(errs, field.Invalid(at, ns, "must match metadata.namespace"))

@@ -224,9 +224,9 @@ const file_keelson_authentication_v1_token_review_proto_rawDesc = "" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12H\n" +
 	"\x04spec\x18\x02 \x01(\v2*.keelson.authentication.v1.TokenReviewSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12L\n" +
 	"\x06status\x18\x03 \x01(\v2,.keelson.authentication.v1.TokenReviewStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\x18\xaa\xd4\x18\x14\n" +
-	"\ftokenreviews(\x01X\x01`\x01\"]\n" +
-	"\x0fTokenReviewSpec\x12\x1e\n" +
-	"\x05token\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x18\x01 \x01R\x05token\x12*\n" +
+	"\ftokenreviews(\x01X\x01`\x01\"[\n" +
+	"\x0fTokenReviewSpec\x12\x1c\n" +
+	"\x05token\x18\x01 \x01(\tB\x06\xaa\xd4\x18\x02\x18\x01R\x05token\x12*\n" +
 	"\taudiences\x18\x02 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\taudiences\"\xbc\x01\n" +
 	"\x11TokenReviewStatus\x12$\n" +
 	"\rauthenticated\x18\x01 \x01(\bR\rauthenticated\x12?\n" +
