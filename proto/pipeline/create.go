@@ -43,11 +43,11 @@ func (s *Server) Create(ctx context.Context, req *resourcev1.CreateRequest) (res
 	if err := r.authorize(ctx, "create"); err != nil {
 		return nil, err
 	}
-	if err := r.terminating(); err != nil {
-		return nil, err
-	}
 	obj, err := r.decode(res.kind, req.GetObject())
 	if err != nil {
+		return nil, err
+	}
+	if err := r.terminating(metadata(obj).GetName()); err != nil {
 		return nil, err
 	}
 	it, err := r.create(ctx, obj.(Object), nil)

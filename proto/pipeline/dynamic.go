@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -131,9 +132,10 @@ func sameForm(a, b []*schema.Kind) bool {
 }
 
 // terminating refuses the creation of objects whose kind is about to vanish.
-func (r *request) terminating() error {
-	if !r.res.kind.Terminating {
+func (r *request) terminating(name string) error {
+	k := r.res.kind
+	if !k.Terminating {
 		return nil
 	}
-	return apierrors.New(apierrors.ReasonMethodNotAllowed, "create not allowed while custom resource definition is terminating", nil)
+	return apierrors.NewForbidden(k.Group, k.Plural, name, errors.New("create not allowed while custom resource definition is terminating"))
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -73,7 +74,7 @@ func (r *request) decodeJSON(k *schema.Kind, raw []byte, obj proto.Message) erro
 	if err != nil {
 		var syntax *codec.SyntaxError
 		if errors.As(err, &syntax) {
-			return apierrors.NewBadRequest(fmt.Sprintf("the object provided is unrecognized (must be of type %s): couldn't get version/kind; json parse error: %v", k.Kind, err))
+			return unrecognized(k, raw, fmt.Sprintf("couldn't get version/kind; json parse error: %v", err))
 		}
 		return apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v", k.Kind, k.Version, k.Kind, err))
 	}
@@ -86,6 +87,23 @@ func (r *request) decodeJSON(k *schema.Kind, raw []byte, obj proto.Message) erro
 		return apierrors.NewBadRequest(fmt.Sprintf("the API version in the data (%s) does not match the expected API version (%s)", tm.APIVersion, k.APIVersion()))
 	}
 	return nil
+}
+
+// unrecognized is the refusal of a body that does not say what it is. It ends with how the body begins.
+func unrecognized(k *schema.Kind, raw []byte, why string) error {
+	const most = 30
+	begin := raw[:min(len(raw), most)]
+	text := string(begin)
+	switch {
+	case len(raw) == 0:
+		text = "<empty>"
+	case raw[0] != '{':
+		text = hex.EncodeToString(begin)
+	}
+	if len(raw) > most {
+		text += " ..."
+	}
+	return apierrors.NewBadRequest(fmt.Sprintf("the object provided is unrecognized (must be of type %s): %s (%s)", k.Kind, why, text))
 }
 
 // metadata returns an object's metadata, creating it where it has none; nil for messages without.

@@ -99,7 +99,7 @@ func (r *request) upsert(ctx context.Context, c change, manage func(Object) (Obj
 		if err := r.authorize(ctx, "create"); err != nil {
 			return nil, err
 		}
-		if err := r.terminating(); err != nil {
+		if err := r.terminating(r.name); err != nil {
 			return nil, err
 		}
 		obj, err := c.make(nil)

@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
-	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/schema"
@@ -135,12 +134,12 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s is %q", path, got)
 		}
 	}
-	sets, ok := schema.Builtin().ByKind("apps", "v1", "ReplicaSet")
+	sets, ok := schema.Builtin().ByKind("", "v1", "ReplicationController")
 	if !ok {
-		t.Fatal("no replica sets")
+		t.Fatal("no replication controllers")
 	}
 	for replicas, want := range map[int32]string{0: "0", 12345: "12345", -1: "-1"} {
-		it, err := New(sets, marshal(t, &appsv1.ReplicaSet{Status: &appsv1.ReplicaSetStatus{Replicas: replicas}}), 1, "n", "s")
+		it, err := New(sets, marshal(t, &corev1.ReplicationController{Status: &corev1.ReplicationControllerStatus{Replicas: replicas}}), 1, "n", "s")
 		if err != nil {
 			t.Fatal(err)
 		}

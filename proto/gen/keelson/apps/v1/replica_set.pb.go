@@ -402,12 +402,12 @@ var File_keelson_apps_v1_replica_set_proto protoreflect.FileDescriptor
 
 const file_keelson_apps_v1_replica_set_proto_rawDesc = "" +
 	"\n" +
-	"!keelson/apps/v1/replica_set.proto\x12\x0fkeelson.apps.v1\x1a\x19keelson/core/v1/pod.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9c\x04\n" +
+	"!keelson/apps/v1/replica_set.proto\x12\x0fkeelson.apps.v1\x1a\x19keelson/core/v1/pod.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x8b\x04\n" +
 	"\n" +
 	"ReplicaSet\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12=\n" +
 	"\x04spec\x18\x02 \x01(\v2\x1f.keelson.apps.v1.ReplicaSetSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12A\n" +
-	"\x06status\x18\x03 \x01(\v2!.keelson.apps.v1.ReplicaSetStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xca\x02\xaa\xd4\x18\xc5\x02\n" +
+	"\x06status\x18\x03 \x01(\v2!.keelson.apps.v1.ReplicaSetStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xb9\x02\xaa\xd4\x18\xb4\x02\n" +
 	"\vreplicasets\x1a\x02rs\"\x03all2\b\n" +
 	"\x06status2\x1d\n" +
 	"\x05scale\x12\x14autoscaling/v1.Scale:\"\n" +
@@ -418,7 +418,7 @@ const file_keelson_apps_v1_replica_set_proto_rawDesc = "" +
 	"\n" +
 	"Containers\x12\x06string(\x01:\x12\n" +
 	"\x06Images\x12\x06string(\x01:$\n" +
-	"\bSelector\x12\x06string(\x012\x0e.spec.selectorR\x0fstatus.replicas`\x01h\x01\"\x8b\x02\n" +
+	"\bSelector\x12\x06string(\x012\x0e.spec.selector`\x01h\x01\"\x8b\x02\n" +
 	"\x0eReplicaSetSpec\x12*\n" +
 	"\breplicas\x18\x01 \x01(\x05B\t\xaa\xd4\x18\x05*\x0118\x00H\x00R\breplicas\x88\x01\x01\x120\n" +
 	"\x0fminReadySeconds\x18\x04 \x01(\x05B\x06\xaa\xd4\x18\x028\x00R\x0fminReadySeconds\x12H\n" +
