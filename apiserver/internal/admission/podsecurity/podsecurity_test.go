@@ -92,7 +92,7 @@ func TestWarnings(t *testing.T) {
 	}
 	_, warnings, err = s.Update(namespace(enforce("restricted")))
 	want = []string{`existing pods in namespace "x" violate the new PodSecurity enforce level "restricted:latest"`,
-		"p: allowPrivilegeEscalation != false, unrestricted capabilities, host namespaces, runAsNonRoot != true, seccompProfile"}
+		"p: host namespaces, allowPrivilegeEscalation != false, unrestricted capabilities, runAsNonRoot != true, seccompProfile"}
 	if diff := cmp.Diff(want, warnings); err != nil || diff != "" {
 		t.Error(err, diff)
 	}

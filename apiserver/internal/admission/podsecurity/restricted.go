@@ -7,8 +7,9 @@ import (
 )
 
 var restrictedChecks = []check{
-	escalation, appArmor, droppedCapabilities, hostNamespaces, hostPorts, probeHosts, privilege, procMounts, volumeTypes, nonRoot, rootUser, seLinux,
-	seccompMissing, sysctls, hostProcess,
+	// Those of the baseline come first, in the order of their names in Kubernetes.
+	appArmor, hostNamespaces, hostPorts, probeHosts, privilege, procMounts, seLinux, sysctls, hostProcess,
+	escalation, droppedCapabilities, volumeTypes, nonRoot, rootUser, seccompMissing,
 }
 
 func escalation(s *subject) *violation {
