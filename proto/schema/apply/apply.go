@@ -181,9 +181,24 @@ func repeated(list []*entry, e *entry) bool {
 	return false
 }
 
-// claim gives everything that is there to a manager of its own: the object was not tracked so far.
+// claim gives everything that is there to a manager of its own, as if it had created it: the object was not tracked so far.
 func (a *applier) claim(version string) []*entry {
-	raw := nodeSet{ignored: func(string, string) bool { return false }}.append(nil, &a.live, a.t)
+	var raw []byte
+	if a.Kind.IsCustom() {
+		var change Change
+		empty, err := codec.ParseNode([]byte(`{"metadata":{}}`))
+		if err == nil {
+			change, err = compareNodes(&empty, &a.live, a.t, ofServer)
+		}
+		if err != nil {
+			return nil // it does not fit its schema
+		}
+		if raw, err = change.Set.ToJSON(); err != nil {
+			return nil
+		}
+	} else {
+		raw = appendCreated(nil, a.Live.ProtoReflect())
+	}
 	if string(raw) == "{}" {
 		return nil
 	}

@@ -96,10 +96,20 @@ func (o *oracle) apply() (tree map[string]any, managed []*metav1.ManagedFieldsEn
 		o.times[o.key(e.manager)] = e.time
 	}
 	if o.live != nil && len(entries) == 0 {
-		set, err := live.ToFieldSet()
+		// As an update that makes all of an empty object.
+		tree, err := o.kind.ToTree(o.kind.New())
 		if err != nil {
 			return nil, nil, false, apierrors.NewInternal(err)
 		}
+		empty, err := t.FromUnstructured(tree)
+		if err != nil {
+			return nil, nil, false, apierrors.NewInternal(err)
+		}
+		made, err := empty.Compare(live)
+		if err != nil {
+			return nil, nil, false, apierrors.NewInternal(err)
+		}
+		set := made.Added.Union(made.Modified)
 		if set = set.Difference(server); !set.Empty() {
 			o.own(manager{name: beforeFirstApply, operation: OperationUpdate, apiVersion: version}, set, version)
 		}

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"bytes"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -98,12 +99,27 @@ func current(live, obj *metav1.ObjectMeta, fromLive bool) []*entry {
 		if len(given) == 1 && proto.Size(given[0]) == 0 {
 			return nil // a reset
 		}
-		if out, ok := decode(given); ok && len(out) > 0 {
+		if out, ok := decode(given); ok && len(out) > 0 && readable(out, live) {
 			return out
 		}
 	}
 	out, _ := decode(live.GetManagedFields())
 	return out
+}
+
+// readable tells whether the sets of entries can be read, where they are not those that are stored: what a client sends
+// may be anything.
+func readable(entries []*entry, live *metav1.ObjectMeta) bool {
+	stored := live.GetManagedFields()
+	for i, e := range entries {
+		if i < len(stored) && bytes.Equal(e.raw, stored[i].GetFieldsV1().GetRaw()) {
+			continue
+		}
+		if _, err := e.fields(); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // update gives what changed to the writer and takes it, and what is gone, from everybody else.
