@@ -78,7 +78,7 @@ func TestFailures(t *testing.T) {
 		{"no body", "POST", "/api/v1/namespaces", jsonType, "", 400, "BadRequest",
 			"the object provided is unrecognized (must be of type Namespace): couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)"},
 		{"half a body", "POST", "/api/v1/namespaces", jsonType, `{"metadata":{"name":"one that is long`, 400, "BadRequest",
-			`json parse error: unexpected end of JSON input ({"metadata":{"name":"one that  ...)`},
+			`the object provided is unrecognized (must be of type Namespace): couldn't get version/kind; json parse error: unexpected end of JSON input ({"metadata":{"name":"one that  ...)`},
 		{"bad limit", "GET", "/api/v1/pods?limit=x", "", "", 400, "BadRequest", `strconv.ParseInt: parsing "x": invalid syntax`},
 		{"bad selector", "GET", "/api/v1/pods?labelSelector=a%3D%3D%3Db", "", "", 400, "BadRequest", ""},
 		{"version match without version", "GET", "/api/v1/pods?resourceVersionMatch=Exact", "", "", 422, "Invalid",
