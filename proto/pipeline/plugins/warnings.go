@@ -32,15 +32,70 @@ func (Warnings) Validate(_ context.Context, r *admission.Request) error {
 				"Instead, the recommended approach is to use dynamic provisioning.")
 		}
 	case *appsv1.StatefulSet:
+		if n := o.GetSpec().GetRevisionHistoryLimit(); n < 0 && !asBefore(r) {
+			r.Warn("spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended")
+		}
 		if len(o.GetSpec().GetVolumeClaimTemplates()) > 0 {
 			r.Warn("spec.volumeClaimTemplates: pods with claims are not supported by Keelson yet: this set's pods cannot be created")
 		}
 	}
-	if spec, path := pods(r.Object); spec != nil {
+	if spec, path := pods(r.Object); spec != nil && !asBefore(r) {
+		twice(r, path, spec)
 		hidden(r, path+".initContainers", spec.GetInitContainers())
 		hidden(r, path+".containers", spec.GetContainers())
 	}
 	return nil
+}
+
+// asBefore tells that what an object wants is what it has wanted: its makers have been warned.
+func asBefore(r *admission.Request) bool {
+	return r.Old != nil && r.Object.GetMetadata().GetGeneration() != 0 &&
+		r.Object.GetMetadata().GetGeneration() == r.Old.GetMetadata().GetGeneration()
+}
+
+// twice warns of pull secrets and ports that are named more than once, which strategic merge patches cannot tell apart.
+func twice(r *admission.Request, path string, spec *corev1.PodSpec) {
+	secrets := map[string]bool{}
+	for i, s := range spec.GetImagePullSecrets() {
+		if secrets[s.GetName()] {
+			r.Warn(fmt.Sprintf("%s.imagePullSecrets[%d].name: duplicate name %q", path, i, s.GetName()))
+		}
+		secrets[s.GetName()] = true
+	}
+	for i, s := range spec.GetImagePullSecrets() {
+		if s.GetName() == "" {
+			r.Warn(fmt.Sprintf("%s.imagePullSecrets[%d].name: invalid empty name %q", path, i, ""))
+		}
+	}
+	ports := map[string][]usedPort{}
+	usedTwice(r, ports, path+".initContainers", spec.GetInitContainers())
+	usedTwice(r, ports, path+".containers", spec.GetContainers())
+}
+
+type usedPort struct {
+	at   string
+	port *corev1.ContainerPort
+}
+
+func usedTwice(r *admission.Request, seen map[string][]usedPort, path string, list []*corev1.Container) {
+	for i, c := range list {
+		for j, p := range c.GetPorts() {
+			at := fmt.Sprintf("%s[%d].ports[%d]", path, i, j)
+			key := fmt.Sprintf("%d/%s", p.GetContainerPort(), p.GetProtocol())
+			for _, o := range seen[key] {
+				sameIP, anyIP := p.GetHostIP() == o.port.GetHostIP(), p.GetHostIP() == "" || o.port.GetHostIP() == ""
+				switch samePort := p.GetHostPort() == o.port.GetHostPort(); {
+				case samePort && sameIP:
+					r.Warn(at + ": duplicate port definition with " + o.at)
+				case p.GetHostPort() == 0 || o.port.GetHostPort() == 0:
+					r.Warn(at + ": overlapping port definition with " + o.at)
+				case samePort && anyIP:
+					r.Warn(at + ": dangerously ambiguous port definition with " + o.at)
+				}
+			}
+			seen[key] = append(seen[key], usedPort{at, p})
+		}
+	}
 }
 
 // pods is the specification of the pods that an object is or makes, and its path.

@@ -222,5 +222,8 @@ func spread(c *corev1.TopologySpreadConstraint, at *rule.Path) rule.ErrorList {
 	if c.WhenUnsatisfiable != "DoNotSchedule" && c.WhenUnsatisfiable != "ScheduleAnyway" {
 		errs = append(errs, field.NotSupported(at.Child("whenUnsatisfiable"), c.WhenUnsatisfiable, []string{"DoNotSchedule", "ScheduleAnyway"}))
 	}
+	if n := c.MinDomains; n != nil && *n > 0 && c.WhenUnsatisfiable != "DoNotSchedule" {
+		errs = append(errs, field.Invalid(at.Child("minDomains"), *n, "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not "+c.WhenUnsatisfiable))
+	}
 	return errs
 }
