@@ -37,7 +37,7 @@ func podStatus(p, old *corev1.Pod) rule.ErrorList {
 	if s.GetObservedGeneration() < 0 {
 		errs = append(errs, field.Invalid(at.Child("observedGeneration"), s.GetObservedGeneration(), notNegative))
 	}
-	if s.GetQosClass() != was.GetQosClass() {
+	if c := was.GetQosClass(); c != "" && s.GetQosClass() != c {
 		errs = append(errs, field.Invalid(at.Child("qosClass"), s.GetQosClass(), validation.FieldImmutableErrorMsg))
 	}
 	had := map[string]bool{}

@@ -28,7 +28,9 @@ func Register(s *rule.Set) {
 	rule.AddKind(s, rule.TypedKind[*authorizationv1.SubjectAccessReview]{
 		Validate: func(r, _ *authorizationv1.SubjectAccessReview) rule.ErrorList { return noMetadata(r.GetMetadata(), "") }})
 	rule.AddKind(s, rule.TypedKind[*authorizationv1.SelfSubjectAccessReview]{
-		Validate: func(r, _ *authorizationv1.SelfSubjectAccessReview) rule.ErrorList { return noMetadata(r.GetMetadata(), "") }})
+		Validate: func(r, _ *authorizationv1.SelfSubjectAccessReview) rule.ErrorList {
+			return noMetadata(r.GetMetadata(), "")
+		}})
 }
 
 func tokenRequest(r *authenticationv1.TokenRequestSpec, at *rule.Path) rule.ErrorList {
