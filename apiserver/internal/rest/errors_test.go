@@ -85,6 +85,7 @@ func TestFailures(t *testing.T) {
 			`ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided`},
 		{"deletion of a collection of no version", "DELETE", "/api/v1/namespaces/default/configmaps?resourceVersion=abc", "", "", 400, "BadRequest", `invalid resource version: resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax`},
 		{"deletion of a collection from nowhere", "DELETE", "/api/v1/namespaces/default/configmaps?continue=x", "", "", 400, "BadRequest", ""},
+		{"deletion of all namespaces", "DELETE", "/api/v1/namespaces", "", "", 405, "MethodNotAllowed", "the server does not allow this method on the requested resource"},
 		{"bad propagation", "DELETE", "/api/v1/namespaces/default?propagationPolicy=Sideways", "", "", 422, "Invalid",
 			`DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "Sideways": supported values: "Foreground", "Background", "Orphan", "nil"`},
 		{"not an upgrade", "GET", "/api/v1/namespaces/default/pods/p/exec?command=x&stdout=1", "", "", 404, "NotFound", `pods "p" not found`},

@@ -101,7 +101,8 @@ func (c *call) find() error {
 		(c.info.Verb == "update" || c.info.Verb == "patch") && c.info.Name == "",
 		c.info.Verb == "deletecollection" && k.Namespaced && !namespaced,
 		c.info.Verb == "create" && k.Namespaced && !namespaced,
-		k.Ephemeral && c.info.Verb != "create":
+		k.Ephemeral && c.info.Verb != "create",
+		len(k.Verbs) > 0 && !slices.Contains(k.Verbs, c.info.Verb):
 		return notAllowed()
 	}
 	return nil

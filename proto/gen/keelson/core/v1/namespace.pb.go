@@ -330,17 +330,17 @@ var File_keelson_core_v1_namespace_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_namespace_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkeelson/core/v1/namespace.proto\x12\x0fkeelson.core.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xfd\x02\n" +
+	"\x1fkeelson/core/v1/namespace.proto\x12\x0fkeelson.core.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xae\x03\n" +
 	"\tNamespace\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12:\n" +
 	"\x04spec\x18\x02 \x01(\v2\x1e.keelson.core.v1.NamespaceSpecB\x06\xaa\xd4\x18\x02\x10\x01R\x04spec\x12@\n" +
-	"\x06status\x18\x03 \x01(\v2 .keelson.core.v1.NamespaceStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xb0\x01\xaa\xd4\x18\xab\x01\n" +
+	"\x06status\x18\x03 \x01(\v2 .keelson.core.v1.NamespaceStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xe1\x01\xaa\xd4\x18\xdc\x01\n" +
 	"\n" +
 	"namespaces\x1a\x02ns(\x012\b\n" +
 	"\x06status2%\n" +
 	"\bfinalize\x12\x11core/v1.Namespace\x1a\x06update:\x1f\n" +
 	"\x06Status\x12\x06string2\r.status.phase:*\n" +
-	"\x03Age\x12\x06string2\x1b.metadata.creationTimestampR\fstatus.phase`\x01r\tdns-label\"=\n" +
+	"\x03Age\x12\x06string2\x1b.metadata.creationTimestampR\fstatus.phase`\x01r\tdns-labelz\x06createz\x06deletez\x03getz\x04listz\x05patchz\x06updatez\x05watch\"=\n" +
 	"\rNamespaceSpec\x12,\n" +
 	"\n" +
 	"finalizers\x18\x01 \x03(\tB\f\xaa\xd4\x18\br\x06atomicR\n" +
