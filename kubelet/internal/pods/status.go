@@ -107,14 +107,7 @@ func (a *actor) containerStatus(c *container, initialized bool) *corev1.Containe
 		s.State.Waiting = &corev1.ContainerStateWaiting{Reason: c.waiting, Message: c.waitingMessage}
 		last = c.current
 	default:
-		reason := c.waiting
-		if reason == "" {
-			reason = containerCreating
-			if !initialized && (c.kind == regularContainer || c.kind == initContainer && a.waitsForOthers(c)) || a.hasInit() && c.kind == regularContainer {
-				reason = podInitializing
-			}
-		}
-		s.State.Waiting = &corev1.ContainerStateWaiting{Reason: reason, Message: c.waitingMessage}
+		s.State.Waiting = &corev1.ContainerStateWaiting{Reason: a.waitingReason(c, initialized), Message: c.waitingMessage}
 	}
 	if last != nil {
 		s.LastState = &corev1.ContainerState{Terminated: terminated(last)}
@@ -164,6 +157,17 @@ func terminated(r *runtime.Container) *corev1.ContainerStateTerminated {
 		ExitCode: r.ExitCode, Reason: r.Reason, Message: r.Message, ContainerID: prefixed(r.ID),
 		StartedAt: apitime.Of(r.StartedAt), FinishedAt: apitime.Of(r.FinishedAt),
 	}
+}
+
+// waitingReason is why a container that has not been started is not.
+func (a *actor) waitingReason(c *container, initialized bool) string {
+	switch {
+	case c.waiting != "":
+		return c.waiting
+	case !initialized && (c.kind == regularContainer || c.kind == initContainer && a.waitsForOthers(c)) || a.hasInit() && c.kind == regularContainer:
+		return podInitializing
+	}
+	return containerCreating
 }
 
 // conditions of the pod in the order that Kubernetes' kubelet has.

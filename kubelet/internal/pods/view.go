@@ -26,7 +26,7 @@ type ContainerView struct {
 	LogPath, PreviousLogPath string
 	// Ended is closed when the present attempt has ended and its log is complete.
 	Ended <-chan struct{}
-	// Waiting is why it doesn't run.
+	// Waiting is why it was not started, where it was not.
 	Waiting string
 }
 
@@ -40,9 +40,12 @@ var (
 func (a *actor) publish() {
 	m := a.pod.Metadata
 	v := &View{UID: m.Uid, Namespace: m.Namespace, Name: m.Name, Addresses: a.addresses}
+	initialized := a.initialized()
 	for _, c := range a.containers {
-		cv := ContainerView{Name: c.spec.Name, Ended: c.exited, Waiting: c.waiting}
-		if c.current != nil {
+		cv := ContainerView{Name: c.spec.Name, Ended: c.exited}
+		if c.current == nil {
+			cv.Waiting = a.waitingReason(c, initialized)
+		} else {
 			cv.ID, cv.Running = c.current.ID, c.running()
 			cv.LogPath = a.logPath(c.spec.Name, c.current.Attempt)
 			if c.current.State == runtime.Created && c.last != nil {

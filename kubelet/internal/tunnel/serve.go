@@ -98,11 +98,7 @@ func readLog(ctx context.Context, cfg Config, o *tunnelv1.LogOptions, out io.Wri
 		}
 	}
 	if path == "" {
-		why := "ContainerCreating"
-		if c.Waiting != "" {
-			why = c.Waiting
-		}
-		return &badRequest{fmt.Sprintf("container %q in pod %q is waiting to start: %s", c.Name, o.Container.GetPodName(), why)}
+		return &badRequest{fmt.Sprintf("container %q in pod %q is waiting to start: %s", c.Name, o.Container.GetPodName(), c.Waiting)}
 	}
 	options := logs.Options{
 		Follow: o.Follow && !o.Previous && c.Running, Done: c.Ended, Timestamps: o.Timestamps, TailLines: o.TailLines, LimitBytes: o.LimitBytes,

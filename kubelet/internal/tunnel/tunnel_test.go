@@ -207,6 +207,7 @@ func TestSessions(t *testing.T) {
 		"no pod":       {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Log{Log: &tunnelv1.LogOptions{Container: c("q", "c")}}}, reason: "NotFound", err: `pod "q": pod not found`},
 		"exec":         {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Exec{Exec: &tunnelv1.ExecOptions{Container: c("p", "c"), Command: []string{"a", "b"}, Stdin: true, Stdout: true, Stderr: true}}}, stdout: "ping", stderr: "a b", code: 7},
 		"exec late":    {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Exec{Exec: &tunnelv1.ExecOptions{Container: c("p", "late")}}}, reason: "BadRequest", err: "container late of pod p: container not running"},
+		"attach late":  {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Attach{Attach: &tunnelv1.AttachOptions{Container: c("p", "late")}}}, reason: "BadRequest", err: "container late of pod p: container not running"},
 		"port-forward": {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_PortForward{PortForward: &tunnelv1.PortForwardOptions{Container: c("p", ""), Port: 80}}}, stdout: "re:ping"},
 		"dial":         {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Dial{Dial: &tunnelv1.DialOptions{Container: c("p", ""), Port: port}}}, stdout: "re:ping"},
 		"dial node":    {open: &tunnelv1.ConnectResponse{Operation: &tunnelv1.ConnectResponse_Dial{Dial: &tunnelv1.DialOptions{Port: port}}}, stdout: "re:ping"},
