@@ -285,11 +285,22 @@ func TestMissingThings(t *testing.T) {
 	n.await("volume", reason(containerCreating))
 	n.create("image", &corev1.PodSpec{Containers: []*corev1.Container{{Name: "c", Image: "none:v1"}}})
 	n.await("image", reason(imagePullBackOff))
+	n.create("name", &corev1.PodSpec{Containers: []*corev1.Container{{Name: "c", Image: "a name"}}})
+	n.await("name", reason(invalidImageName))
+	n.create("init", &corev1.PodSpec{InitContainers: []*corev1.Container{{Name: "i", Image: "none:v1"}}, Containers: []*corev1.Container{{Name: "c"}}})
+	n.await("init", reason(podInitializing))
+	if v, err := n.Find("default", "init", ""); err != nil || v.Containers[1].Waiting != podInitializing {
+		t.Errorf("why there is no log: %+v, %v", v, err)
+	}
 	n.create("never", &corev1.PodSpec{Containers: []*corev1.Container{{Name: "c", Image: "other:v1", ImagePullPolicy: "Never"}}})
 	n.await("never", reason(errImageNeverPull))
 	apitest.Create(t, n.server, &corev1.ConfigMap{Metadata: &metav1.ObjectMeta{Namespace: "default", Name: "later"}, Data: map[string]string{"k": "v"}})
 	n.await("env", ready)
 	n.await("volume", ready)
+	n.events.has(t, "image BackOff Back-off pulling image")
+	n.events.has(t, "image Failed Error: ImagePullBackOff")
+	n.events.has(t, "name InspectFailed Failed to apply default image tag")
+	n.events.has(t, "env Created Container created")
 	n.events.has(t, `volume FailedMount MountVolume.SetUp failed for volume "v" : configmap "later" not found`)
 }
 

@@ -99,6 +99,7 @@ func (a *actor) startFailed(c *container, f *startFailure) {
 			c.waiting = imagePullBackOff
 			c.waitingMessage = fmt.Sprintf("Back-off pulling image %q: %s: %s", c.spec.Image, errImagePull, f.Error())
 			a.Events.Record(a.pod, c.spec, "Normal", "BackOff", "Back-off pulling image %q", c.spec.Image)
+			a.Events.Record(a.pod, c.spec, "Warning", "Failed", "Error: %s", imagePullBackOff)
 		}
 	case createConfigError:
 		c.needs = true
@@ -172,7 +173,7 @@ func (a *actor) createAndStart(ctx context.Context, c *container, pod *corev1.Po
 	if err != nil {
 		return "", fail(createError, err)
 	}
-	a.Events.Record(pod, spec, "Normal", "Created", "Created container: %s", spec.Name)
+	a.Events.Record(pod, spec, "Normal", "Created", "Container created")
 	now := time.Now()
 	record := &runtime.Container{
 		ID: id, Pod: config.Pod.PodRef, Name: spec.Name, Attempt: config.Attempt, SpecHash: config.SpecHash,
@@ -213,7 +214,7 @@ func (a *actor) createAndStart(ctx context.Context, c *container, pod *corev1.Po
 		return "", fail(runError, err)
 	}
 	containerStarts.WithLabelValues("success").Inc()
-	a.Events.Record(pod, spec, "Normal", "Started", "Started container %s", spec.Name)
+	a.Events.Record(pod, spec, "Normal", "Started", "Container started")
 	a.post(func() { a.begun(c, id) })
 	return id, nil
 }
@@ -263,9 +264,9 @@ func (a *actor) ensureImage(ctx context.Context, pod *corev1.Pod, spec *corev1.C
 	image, err := a.Runtime.Image(ctx, ref)
 	switch {
 	case errors.Is(err, runtime.ErrInvalidImageName):
-		return image, &startFailure{invalidImageName, fmt.Sprintf("Failed to apply default image tag %q: %v", ref, err)}
+		return image, a.uninspected(pod, spec, &startFailure{invalidImageName, fmt.Sprintf("Failed to apply default image tag %q: %v", ref, err)})
 	case err != nil && !errors.Is(err, runtime.ErrNotFound):
-		return image, &startFailure{imageInspectError, fmt.Sprintf("Failed to inspect image %q: %v", ref, err)}
+		return image, a.uninspected(pod, spec, &startFailure{imageInspectError, fmt.Sprintf("Failed to inspect image %q: %v", ref, err)})
 	}
 	present := err == nil
 	switch spec.ImagePullPolicy {
@@ -278,7 +279,7 @@ func (a *actor) ensureImage(ctx context.Context, pod *corev1.Pod, spec *corev1.C
 		present = false
 	}
 	if present {
-		a.Events.Record(pod, spec, "Normal", "Pulled", "Container image %q already present on machine", ref)
+		a.Events.Record(pod, spec, "Normal", "Pulled", "Container image %q already present on machine and can be accessed by the pod", ref)
 		return image, nil
 	}
 	a.Events.Record(pod, spec, "Normal", "Pulling", "Pulling image %q", ref)
@@ -302,6 +303,12 @@ func (a *actor) ensureImage(ctx context.Context, pod *corev1.Pod, spec *corev1.C
 	took := time.Since(began).Truncate(time.Millisecond)
 	a.Events.Record(pod, spec, "Normal", "Pulled", "Successfully pulled image %q in %v (%v including waiting). Image size: %d bytes.", ref, took, took, image.Size)
 	return image, nil
+}
+
+// uninspected reports that an image could not be looked at; why stands in no other event.
+func (a *actor) uninspected(pod *corev1.Pod, spec *corev1.Container, f *startFailure) *startFailure {
+	a.Events.Record(pod, spec, "Warning", "InspectFailed", "%s", f.message)
+	return f
 }
 
 // containerConfig resolves everything that the runtime must know.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -87,6 +88,9 @@ func (r *Runtime) Info(context.Context) (runtime.Info, error) {
 func (r *Runtime) Image(_ context.Context, ref string) (runtime.Image, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if strings.Contains(ref, " ") {
+		return runtime.Image{}, runtime.ErrInvalidImageName
+	}
 	if !r.pulled[ref] {
 		return runtime.Image{}, fmt.Errorf("image %q: %w", ref, runtime.ErrNotFound)
 	}
