@@ -288,7 +288,8 @@ func TestKubectlNodes(t *testing.T) {
 			_, _ = try("taint", "node", n, "e2e-")
 		})
 		k.prints(t, "taint node "+n+" e2e=here:NoSchedule", "node/"+n+" tainted")
-		k.prints(t, "describe node "+n, "Taints:", "e2e=here:NoSchedule", "Capacity:", "Allocated resources:")
+		k.prints(t, "describe node "+n, "Taints:", "e2e=here:NoSchedule", "Capacity:", "Allocated resources:",
+			"kubernetes.io/os=linux", "beta.kubernetes.io/os=linux", "beta.kubernetes.io/arch=")
 		k.prints(t, "taint node "+n+" e2e-", "node/"+n+" untainted")
 		k.prints(t, "label node "+n+" e2e=here", "labeled")
 		k.prints(t, "label node "+n+" e2e-", "unlabeled")

@@ -119,8 +119,11 @@ func (n *Node) Run(ctx context.Context) error {
 }
 
 func (n *Node) labels() map[string]string {
+	system, processor := n.Machine.Info.OperatingSystem, n.Machine.Info.Architecture
 	labels := map[string]string{
-		"kubernetes.io/hostname": n.Name, "kubernetes.io/os": n.Machine.Info.OperatingSystem, "kubernetes.io/arch": n.Machine.Info.Architecture,
+		"kubernetes.io/hostname": n.Name, "kubernetes.io/os": system, "kubernetes.io/arch": processor,
+		// Old names, which selectors in old manifests still have.
+		"beta.kubernetes.io/os": system, "beta.kubernetes.io/arch": processor,
 	}
 	maps.Copy(labels, n.Labels)
 	return labels
