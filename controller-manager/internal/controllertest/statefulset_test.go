@@ -108,7 +108,7 @@ func TestStatefulSetOrdered(t *testing.T) {
 	var numbers []int64
 	for _, r := range list[*appsv1.ControllerRevision](t, c, client.ListOptions{Namespace: "default", LabelSelector: "app=db"}) {
 		numbers = append(numbers, r.GetRevision())
-		if raw := string(r.GetData().GetRaw()); !strings.Contains(raw, `"$patch":"replace"`) || !strings.HasPrefix(raw, `{"spec":{"template":{`) {
+		if raw := string(r.GetData().GetRaw()); !strings.Contains(raw, `"$patch":"replace"`) || !strings.HasPrefix(raw, `{"spec":{"template":{`) || strings.Contains(raw, `"kind"`) {
 			t.Errorf("data of %s: %s", r.GetMetadata().GetName(), raw)
 		}
 	}

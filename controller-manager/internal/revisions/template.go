@@ -14,6 +14,9 @@ func patchOf(template *corev1.PodTemplateSpec) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding a template: %w", err)
 	}
+	// A template is no object: the server would warn whoever applies the patch of these.
+	delete(tree, "apiVersion")
+	delete(tree, "kind")
 	tree["$patch"] = "replace"
 	return codec.AppendTree(nil, map[string]any{"spec": map[string]any{"template": tree}})
 }
