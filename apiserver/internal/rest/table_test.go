@@ -2,6 +2,7 @@ package rest
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -12,8 +13,9 @@ type table struct {
 	Metadata          struct{ ResourceVersion, Continue string }
 	ColumnDefinitions []struct{ Name, Type, Format string }
 	Rows              []struct {
-		Cells  []any
-		Object map[string]any
+		Cells      []any
+		Conditions []map[string]string
+		Object     map[string]any
 	}
 }
 
@@ -79,5 +81,52 @@ func TestWatchedTable(t *testing.T) {
 		if ev.Type == "BOOKMARK" && o.Rows[0].Object["metadata"].(map[string]any)["resourceVersion"] == "" {
 			t.Errorf("bookmark: %s", line)
 		}
+	}
+}
+
+// Lists say which class is the default one and in what order flow schemas are asked; the row of a pod that is over says so.
+func TestRowsOfLists(t *testing.T) {
+	srv := start(t)
+	classes := "/apis/storage.k8s.io/v1/storageclasses"
+	for _, name := range []string{"a", "b"} {
+		mark := fmt.Sprintf(`{"storageclass.kubernetes.io/is-default-class":"%t"}`, name == "b")
+		if a := do(t, srv, "POST", classes, `{"metadata":{"name":"`+name+`","annotations":`+mark+`},"provisioner":"p"}`); a.StatusCode != 201 {
+			t.Fatal(a.body)
+		}
+	}
+	list := decodeTable(t, []byte(do(t, srv, "GET", classes, "", "Accept", acceptTable).body))
+	if list.Rows[0].Cells[0] != "a" || list.Rows[1].Cells[0] != "b (default)" {
+		t.Errorf("classes: %+v", list.Rows)
+	}
+	if one := decodeTable(t, []byte(do(t, srv, "GET", classes+"/b", "", "Accept", acceptTable).body)); one.Rows[0].Cells[0] != "b" {
+		t.Errorf("one class: %+v", one.Rows)
+	}
+	flows := "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas"
+	for i, name := range []string{"y", "z"} {
+		spec := fmt.Sprintf(`{"matchingPrecedence":%d,"priorityLevelConfiguration":{"name":"p"}}`, 20-i)
+		if a := do(t, srv, "POST", flows, `{"metadata":{"name":"`+name+`"},"spec":`+spec+`}`); a.StatusCode != 201 {
+			t.Fatal(a.body)
+		}
+	}
+	last := 0.0
+	for _, r := range decodeTable(t, []byte(do(t, srv, "GET", flows, "", "Accept", acceptTable).body)).Rows {
+		if r.Cells[2].(float64) < last {
+			t.Errorf("%v comes after %v", r.Cells, last)
+		}
+		last = r.Cells[2].(float64)
+	}
+	if a := do(t, srv, "POST", "/api/v1/namespaces/default/serviceaccounts", `{"metadata":{"name":"default"}}`); a.StatusCode != 201 {
+		t.Fatal(a.body)
+	}
+	pods := "/api/v1/namespaces/default/pods"
+	if a := do(t, srv, "POST", pods, `{"metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i"}]}}`); a.StatusCode != 201 {
+		t.Fatal(a.body)
+	}
+	if a := do(t, srv, "PATCH", pods+"/p/status", `{"status":{"phase":"Succeeded"}}`, "Content-Type", "application/merge-patch+json"); a.StatusCode != 200 {
+		t.Fatal(a.body)
+	}
+	pod := decodeTable(t, []byte(do(t, srv, "GET", pods, "", "Accept", acceptTable).body))
+	if c := pod.Rows[0].Conditions; len(c) != 1 || c[0]["type"] != "Completed" || c[0]["reason"] != "Succeeded" {
+		t.Errorf("conditions: %v", c)
 	}
 }

@@ -43,11 +43,8 @@ func mutatingBindingCells(b *admissionv1.MutatingAdmissionPolicyBinding, now tim
 func policyBindingCells(policy string, ref *admissionv1.ParamRef, meta *metav1.ObjectMeta, now time.Time) []any {
 	param := unset
 	if ref != nil {
-		if param = ref.Name; param == "" {
-			param = "*"
-		}
-		if ref.Namespace != "" {
-			param = ref.Namespace + "/" + param
+		if param = selector(ref.Selector); ref.Name != "" {
+			param = or(ref.Namespace, "*") + "/" + ref.Name // whether parameters have namespaces is not known here
 		}
 	}
 	return []any{policy, param, created(meta, now)}

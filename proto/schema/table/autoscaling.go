@@ -9,6 +9,7 @@ import (
 	autoscalingv1 "github.com/keelson/keelson/proto/gen/keelson/autoscaling/v1"
 	autoscalingv2 "github.com/keelson/keelson/proto/gen/keelson/autoscaling/v2"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	"github.com/keelson/keelson/proto/schema"
 	"github.com/keelson/keelson/proto/schema/kinds/autoscaling"
 	"github.com/keelson/keelson/proto/schema/rule"
 )
@@ -16,6 +17,16 @@ import (
 var (
 	_ = register(autoscalerCells)
 	_ = register(oldAutoscalerCells)
+)
+
+// Scale has no option for columns: it has no place of its own among the resources.
+var (
+	scaleName    = (*autoscalingv1.Scale)(nil).ProtoReflect().Descriptor().FullName()
+	scaleColumns = []schema.Column{
+		{Name: "Desired", Type: "integer", Path: ".spec.replicas"},
+		{Name: "Available", Type: "integer", Path: ".status.replicas"},
+		{Name: "Age", Type: "string", Path: ".metadata.creationTimestamp"},
+	}
 )
 
 // shownMetrics is how many metrics of an autoscaler a line names.

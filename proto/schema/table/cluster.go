@@ -17,7 +17,6 @@ var (
 		"status.nodeInfo")
 	_ = register(configMapCells, "data.", "binaryData.")
 	_ = register(secretCells, "type", "data.")
-	_ = register(accountCells, "secrets.")
 	_ = register(leaseCells, "spec.holderIdentity")
 	_ = register(roleCells, "metadata.creationTimestamp")
 	_ = register(clusterRoleCells, "metadata.creationTimestamp")
@@ -66,9 +65,12 @@ func nodeCells(n *corev1.Node, now time.Time) []any {
 		return none
 	}
 	info := n.GetStatus().GetNodeInfo()
+	kernel := or(info.GetKernelVersion(), unknown)
+	if a := info.GetArchitecture(); a != "" {
+		kernel += " (" + a + ")"
+	}
 	return []any{status, or(strings.Join(roles, ","), none), created(n.Metadata, now), info.GetKubeletVersion(), address("InternalIP"),
-		address("ExternalIP"), or(info.GetOsImage(), unknown), or(info.GetKernelVersion(), unknown),
-		or(info.GetContainerRuntimeVersion(), unknown)}
+		address("ExternalIP"), or(info.GetOsImage(), unknown), kernel, or(info.GetContainerRuntimeVersion(), unknown)}
 }
 
 func configMapCells(c *corev1.ConfigMap, now time.Time) []any {
@@ -77,10 +79,6 @@ func configMapCells(c *corev1.ConfigMap, now time.Time) []any {
 
 func secretCells(s *corev1.Secret, now time.Time) []any {
 	return []any{s.Type, int64(len(s.Data)), created(s.Metadata, now)}
-}
-
-func accountCells(s *corev1.ServiceAccount, now time.Time) []any {
-	return []any{int64(len(s.Secrets)), created(s.Metadata, now)}
 }
 
 func leaseCells(l *coordinationv1.Lease, now time.Time) []any {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	networkingv1 "github.com/keelson/keelson/proto/gen/keelson/networking/v1"
 )
 
@@ -17,6 +16,9 @@ var (
 	_ = register(addressCells)
 	_ = name(ingressClassName)
 )
+
+// defaultMark follows the name of the class that is used where none is named.
+const defaultMark = " (default)"
 
 // shownHosts is how many hosts of an ingress a line names.
 const shownHosts = 3
@@ -37,7 +39,7 @@ func ingressCells(i *networkingv1.Ingress, now time.Time) []any {
 		}
 	}
 	slices.Sort(addresses)
-	return []any{class, hosts(spec.GetRules()), clip(strings.Join(addresses, ",")), ports, created(i.Metadata, now)}
+	return []any{class, hosts(spec.GetRules()), strings.Join(addresses, ","), ports, created(i.Metadata, now)}
 }
 
 func hosts(rules []*networkingv1.IngressRule) string {
@@ -55,23 +57,10 @@ func hosts(rules []*networkingv1.IngressRule) string {
 	return text
 }
 
-// clip shortens a load balancer's addresses to what a line shows.
-func clip(text string) string {
-	if len(text) > loadBalancerWidth {
-		return text[:loadBalancerWidth-3] + "..."
-	}
-	return text
-}
-
 func ingressClassName(c *networkingv1.IngressClass) string {
-	return className(c.GetMetadata(), "ingressclass.kubernetes.io/is-default-class")
-}
-
-// className marks the class that an annotation makes the default one.
-func className(meta *metav1.ObjectMeta, annotation string) string {
-	name := meta.GetName()
-	if meta.GetAnnotations()[annotation] == "true" {
-		name += " (default)"
+	name := c.GetMetadata().GetName()
+	if c.GetMetadata().GetAnnotations()["ingressclass.kubernetes.io/is-default-class"] == "true" {
+		name += defaultMark
 	}
 	return name
 }

@@ -56,6 +56,7 @@ type summary struct {
 	restarts     int64
 	lastRestart  *metav1.Time
 	reason       string
+	failure      string // of the first container that failed: what one that completed says would hide it
 }
 
 func (s *summary) restarted(c *corev1.ContainerStatus) {
@@ -104,10 +105,14 @@ func summarise(p *corev1.Pod) summary {
 		for i := len(list) - 1; i >= 0; i-- {
 			running = s.container(list[i]) || running
 		}
-		if s.reason == "Completed" && running {
-			s.reason = "NotReady"
-			if condition(status, "Ready") {
+		if s.reason == "Completed" {
+			switch {
+			case running && condition(status, "Ready"):
 				s.reason = "Running"
+			case s.failure != "":
+				s.reason = s.failure
+			case running:
+				s.reason = "NotReady"
 			}
 		}
 	}
@@ -155,6 +160,9 @@ func (s *summary) container(c *corev1.ContainerStatus) bool {
 	case c.Ready && c.GetState().GetRunning() != nil:
 		s.ready++
 		return true
+	}
+	if w.GetReason() == "" && t.GetExitCode() != 0 {
+		s.failure = s.reason
 	}
 	return false
 }

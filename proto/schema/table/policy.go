@@ -26,6 +26,7 @@ var (
 	_ = register(trustBundleCells)
 	_ = register(podCertificateCells)
 	_ = register(flowSchemaCells)
+	_ = list(flowSchemas)
 	_ = register(priorityLevelCells)
 	_ = register(componentCells)
 	_ = register(migrationCells)
@@ -98,6 +99,17 @@ func podCertificateCells(r *certificatesv1.PodCertificateRequest, _ time.Time) [
 	}
 	s := r.GetSpec()
 	return []any{s.GetPodName(), s.GetServiceAccountName(), s.GetNodeName(), s.GetSignerName(), state, pairs(s.GetUnverifiedUserAnnotations())}
+}
+
+// flowSchemas come in the order in which they are asked.
+func flowSchemas(list []*flowcontrolv1.FlowSchema) (lines []Line) {
+	for i := range list {
+		lines = append(lines, Line{Index: i})
+	}
+	slices.SortStableFunc(lines, func(a, b Line) int {
+		return cmp.Compare(list[a.Index].GetSpec().GetMatchingPrecedence(), list[b.Index].GetSpec().GetMatchingPrecedence())
+	})
+	return lines
 }
 
 func flowSchemaCells(f *flowcontrolv1.FlowSchema, now time.Time) []any {

@@ -18,9 +18,6 @@ var (
 	_ = register(sliceCells, "addressType", "ports.name", "ports.port", "endpoints.addresses")
 )
 
-// loadBalancerWidth is how much of a load balancer's addresses a line shows.
-const loadBalancerWidth = 16
-
 func serviceCells(s *corev1.Service, now time.Time) []any {
 	spec := s.GetSpec()
 	cluster := none
@@ -55,7 +52,7 @@ func externalIP(s *corev1.Service) string {
 				addresses = append(addresses, a)
 			}
 		}
-		text := clip(strings.Join(addresses, ","))
+		text := strings.Join(addresses, ",")
 		if external != "" {
 			if text != "" {
 				return text + "," + external
@@ -82,19 +79,19 @@ func endpointsCells(e *corev1.Endpoints, now time.Time) []any {
 			}
 		}
 	}
-	return []any{or(shorten(list), none), created(e.Metadata, now)}
+	if len(e.Subsets) == 0 {
+		return []any{none, created(e.Metadata, now)}
+	}
+	return []any{shorten(list), created(e.Metadata, now)}
 }
 
 func sliceCells(s *discoveryv1.EndpointSlice, now time.Time) []any {
 	var ports, addresses []string
 	for _, p := range s.Ports {
-		switch {
-		case p.Port != nil:
+		if p.Port != nil {
 			ports = append(ports, strconv.Itoa(int(p.GetPort())))
-		case p.GetName() != "":
+		} else {
 			ports = append(ports, p.GetName())
-		default:
-			ports = append(ports, "*")
 		}
 	}
 	for _, e := range s.Endpoints {

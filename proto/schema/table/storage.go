@@ -16,7 +16,7 @@ var (
 	_ = register(claimCells, "metadata.annotations", "metadata.deletionTimestamp", "spec.volumeName", "spec.storageClassName",
 		"spec.volumeAttributesClassName", "spec.volumeMode", "status.phase", "status.capacity", "status.accessModes")
 	_ = register(storageClassCells)
-	_ = name(storageClassName)
+	_ = list(storageClasses)
 	_ = register(attachmentCells)
 	_ = register(csiDriverCells)
 	_ = register(csiNodeCells)
@@ -93,8 +93,23 @@ func claimCells(c *corev1.PersistentVolumeClaim, now time.Time) []any {
 		classOf(c.Metadata, s.GetStorageClassName()), text(s.VolumeAttributesClassName), created(c.Metadata, now), text(s.VolumeMode)}
 }
 
-func storageClassName(c *storagev1.StorageClass) string {
-	return className(c.GetMetadata(), "storageclass.kubernetes.io/is-default-class")
+// storageClasses marks the default class among all: of several it is the newest.
+func storageClasses(list []*storagev1.StorageClass) (lines []Line) {
+	best := -1
+	for i, c := range list {
+		lines = append(lines, Line{Index: i})
+		a := c.GetMetadata().GetAnnotations()
+		if a["storageclass.kubernetes.io/is-default-class"] != "true" && a["storageclass.beta.kubernetes.io/is-default-class"] != "true" {
+			continue
+		}
+		if best < 0 || c.GetMetadata().GetCreationTimestamp().GetSeconds() > list[best].GetMetadata().GetCreationTimestamp().GetSeconds() {
+			best = i
+		}
+	}
+	if best >= 0 {
+		lines[best].Name = list[best].GetMetadata().GetName() + defaultMark
+	}
+	return lines
 }
 
 func storageClassCells(c *storagev1.StorageClass, now time.Time) []any {

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	"github.com/keelson/keelson/proto/schema"
 )
 
@@ -33,10 +34,13 @@ const (
 )
 
 func definitions(k *schema.Kind) []schema.Column {
-	if len(k.Columns) == 0 {
-		return fallback
+	switch {
+	case len(k.Columns) > 0:
+		return k.Columns
+	case k.Descriptor != nil && k.Descriptor.FullName() == scaleName:
+		return scaleColumns
 	}
-	return k.Columns
+	return fallback
 }
 
 // named tells whether the kind has a name column of its own; otherwise the name comes first.
@@ -107,6 +111,60 @@ func name[T proto.Message](f func(T) string) struct{} {
 	var zero T
 	names[zero.ProtoReflect().Descriptor().FullName()] = func(m proto.Message) string { return f(m.(T)) }
 	return struct{}{}
+}
+
+// Line is one line of a list.
+type Line struct {
+	// Index is that of the object that it shows.
+	Index int
+	// Name stands in the place of the object's, where it is not empty.
+	Name string
+}
+
+// lists are the kinds of whose objects a list says more than each by itself.
+var lists = map[protoreflect.FullName]func([]proto.Message) []Line{}
+
+func list[T proto.Message](f func([]T) []Line) struct{} {
+	var zero T
+	lists[zero.ProtoReflect().Descriptor().FullName()] = func(all []proto.Message) []Line {
+		typed := make([]T, len(all))
+		for i, m := range all {
+			typed[i] = m.(T)
+		}
+		return f(typed)
+	}
+	return struct{}{}
+}
+
+// Lines returns what puts the objects of a list into lines; nil where each line is that of its object.
+func Lines(k *schema.Kind) func([]proto.Message) []Line {
+	if k.IsCustom() || k.Descriptor == nil {
+		return nil
+	}
+	return lists[k.Descriptor.FullName()]
+}
+
+// Condition is a fact about a row, in the form of meta.k8s.io TableRowCondition.
+type Condition struct {
+	Type    string `json:"type"`
+	Status  string `json:"status"`
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+}
+
+// Conditions of an object's row: those of which clients know to leave out what is over.
+func Conditions(obj proto.Message) []Condition {
+	p, ok := obj.(*corev1.Pod)
+	if !ok {
+		return nil
+	}
+	switch phase := p.GetStatus().GetPhase(); phase {
+	case "Succeeded":
+		return []Condition{{"Completed", "True", phase, "The pod has completed successfully."}}
+	case "Failed":
+		return []Condition{{"Completed", "True", phase, "The pod failed."}}
+	}
+	return nil
 }
 
 func nameOf(k *schema.Kind, obj proto.Message) string {

@@ -52,6 +52,12 @@ func TestCells(t *testing.T) {
 		{"half completed and ready", "", "pods", `spec{containers{name:"a"} containers{name:"b"}} status{phase:"Running" conditions{type:"Ready" status:"True"}
 			containerStatuses{name:"a" state{terminated{reason:"Completed"}}} containerStatuses{name:"b" ready:true state{running{}}}}`,
 			"x|1/2|Running|0|10m|<none>|<none>|<none>|<none>"},
+		{"completed and failed", "", "pods", `spec{containers{name:"a"} containers{name:"b"}} status{phase:"Failed"
+			containerStatuses{name:"a" state{terminated{reason:"Completed"}}} containerStatuses{name:"b" state{terminated{reason:"Error" exitCode:1}}}}`,
+			"x|0/2|Error|0|10m|<none>|<none>|<none>|<none>"},
+		{"completed, failed and running", "", "pods", `spec{containers{name:"a"} containers{name:"b"} containers{name:"c"}} status{phase:"Running"
+			containerStatuses{name:"a" state{terminated{reason:"Completed"}}} containerStatuses{name:"b" state{terminated{exitCode:3}}}
+			containerStatuses{name:"c" ready:true state{running{}}}}`, "x|1/3|ExitCode:3|0|10m|<none>|<none>|<none>|<none>"},
 		{"evicted", "", "pods", `spec{containers{name:"a"}} status{phase:"Failed" reason:"Evicted"}`, "x|0/1|Evicted|0|10m|<none>|<none>|<none>|<none>"},
 		{"deployment", "apps", "deployments", `spec{replicas:3 selector{matchLabels{key:"app" value:"w"}} template{spec{containers{name:"a" image:"i"}
 			containers{name:"b" image:"j"}}}} status{readyReplicas:1 updatedReplicas:2 availableReplicas:1}`, "x|1/3|2|1|10m|a,b|i,j|app=w"},
@@ -66,16 +72,26 @@ func TestCells(t *testing.T) {
 		{"external name", "", "services", `spec{type:"ExternalName" externalName:"example.org"}`, "x|ExternalName|<none>|example.org|<none>|10m|<none>"},
 		{"endpoints", "", "endpoints", `subsets{addresses{ip:"1.1.1.1"} addresses{ip:"1.1.1.2"} ports{port:80} ports{port:81}}`,
 			"x|1.1.1.1:80,1.1.1.2:80,1.1.1.1:81 + 1 more...|10m"},
+		{"endpoints that are not ready", "", "endpoints", `subsets{notReadyAddresses{ip:"1.1.1.1"} ports{port:80}}`, "x||10m"},
+		{"no endpoints", "", "endpoints", ``, "x|<none>|10m"},
+		{"slice of all ports", "discovery.k8s.io", "endpointslices", `addressType:"IPv4" ports{name:""}`, "x|IPv4|<unset>|<unset>|10m"},
 		{"slice", "discovery.k8s.io", "endpointslices", `addressType:"IPv4" ports{port:80}`, "x|IPv4|80|<unset>|10m"},
-		{"default storage class", "storage.k8s.io", "storageclasses", `metadata{annotations{key:"storageclass.kubernetes.io/is-default-class" value:"true"}}
-			provisioner:"p" reclaimPolicy:"Delete" volumeBindingMode:"Immediate"`, "x (default)|p|Delete|Immediate|false|10m"},
+		{"storage class", "storage.k8s.io", "storageclasses", `metadata{annotations{key:"storageclass.kubernetes.io/is-default-class" value:"true"}}
+			provisioner:"p" reclaimPolicy:"Delete" volumeBindingMode:"Immediate"`, "x|p|Delete|Immediate|false|10m"},
+		{"default ingress class", "networking.k8s.io", "ingressclasses", `metadata{annotations{key:"ingressclass.kubernetes.io/is-default-class" value:"true"}}
+			spec{controller:"c"}`, "x (default)|c|<none>|10m"},
+		{"ingress", "networking.k8s.io", "ingresses", `spec{rules{host:"a.example.com"}} status{loadBalancer{ingress{hostname:"a-long-name.example.com"} ingress{ip:"1.1.1.1"}}}`,
+			"x|<none>|a.example.com|1.1.1.1,a-long-name.example.com|80|10m"},
+		{"policy binding", "admissionregistration.k8s.io", "validatingadmissionpolicybindings", `spec{policyName:"p" paramRef{name:"n"}}`, "x|p|*/n|10m"},
+		{"policy binding by labels", "admissionregistration.k8s.io", "validatingadmissionpolicybindings",
+			`spec{policyName:"p" paramRef{namespace:"s" selector{matchLabels{key:"a" value:"1"}}}}`, "x|p|a=1|10m"},
 		{"node", "", "nodes", `metadata{labels{key:"node-role.kubernetes.io/worker"} labels{key:"node-role.kubernetes.io/control-plane"}} spec{unschedulable:true}
-			status{conditions{type:"Ready" status:"True"} nodeInfo{kubeletVersion:"v1"} addresses{type:"InternalIP" address:"10.1.1.1"}}`,
-			"x|Ready,SchedulingDisabled|control-plane,worker|10m|v1|10.1.1.1|<none>|<unknown>|<unknown>|<unknown>"},
+			status{conditions{type:"Ready" status:"True"} nodeInfo{kubeletVersion:"v1" kernelVersion:"6.1" architecture:"amd64"} addresses{type:"InternalIP" address:"10.1.1.1"}}`,
+			"x|Ready,SchedulingDisabled|control-plane,worker|10m|v1|10.1.1.1|<none>|<unknown>|6.1 (amd64)|<unknown>"},
 		{"namespace", "", "namespaces", `status{phase:"Active"}`, "x|Active|10m"},
 		{"secret", "", "secrets", `type:"Opaque" data{key:"a" value:"b"}`, "x|Opaque|1|10m"},
 		{"config map", "", "configmaps", `data{key:"a"} binaryData{key:"b"}`, "x|2|10m"},
-		{"service account", "", "serviceaccounts", ``, "x|0|10m"},
+		{"service account", "", "serviceaccounts", ``, "x|10m"},
 		{"lease", "coordination.k8s.io", "leases", `spec{holderIdentity:"h"}`, "x|h|10m"},
 		{"priority class", "scheduling.k8s.io", "priorityclasses", `value:5 preemptionPolicy:"Never"`, "x|5|false|10m|Never"},
 		{"role", "rbac.authorization.k8s.io", "roles", ``, "x|1970-04-10T23:50:00Z"},

@@ -26,17 +26,42 @@ func columnsOf(kind *schema.Kind) ([]byte, error) {
 	return b, err
 }
 
-// cellsOf computes the cells of an object's row, of which it decodes no more than they need; ages are as of now.
-func cellsOf(it *pipeline.Item, now time.Time) (cells []any, err error) {
+// cellsOf computes the cells and conditions of an object's row, of which it decodes no more than they need; ages are as of
+// now.
+func cellsOf(it *pipeline.Item, now time.Time) (cells []any, conditions []table.Condition, err error) {
+	show := func(obj proto.Message) { cells, conditions = table.Cells(it.Kind, obj, now), table.Conditions(obj) }
 	if p := table.Reads(it.Kind); p != nil {
-		err = p.View(it.Trimmed(), func(obj proto.Message) { cells = table.Cells(it.Kind, obj, now) })
-		return cells, err
+		err = p.View(it.Trimmed(), show)
+		return cells, conditions, err
 	}
 	obj, err := it.DecodeTrimmed()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		show(obj)
 	}
-	return table.Cells(it.Kind, obj, now), nil
+	return cells, conditions, err
+}
+
+// arrange puts the items of a list into the order of their lines, with the names that lines have for them.
+func arrange(kind *schema.Kind, items []*pipeline.Item) ([]*pipeline.Item, map[*pipeline.Item]string, error) {
+	lines := table.Lines(kind)
+	if lines == nil || len(items) == 0 {
+		return items, nil, nil
+	}
+	objs := make([]proto.Message, len(items))
+	for i, it := range items {
+		var err error
+		if objs[i], err = it.DecodeTrimmed(); err != nil {
+			return nil, nil, err
+		}
+	}
+	out, names := make([]*pipeline.Item, 0, len(items)), map[*pipeline.Item]string{}
+	for _, l := range lines(objs) {
+		out = append(out, items[l.Index])
+		if l.Name != "" {
+			names[items[l.Index]] = l.Name
+		}
+	}
+	return out, names, nil
 }
 
 func appendCells(dst []byte, cells []any) (_ []byte, err error) {

@@ -44,7 +44,7 @@ func TestRowOfAnything(t *testing.T) {
 			}
 			want = append(want, '}')
 			for range 2 { // the second time some checks are not made again
-				got, err := appendRow(nil, it, IncludeMetadata, "meta.k8s.io/v1", now)
+				got, err := appendRow(nil, it, "", IncludeMetadata, "meta.k8s.io/v1", now)
 				if err != nil || !bytes.Equal(got, want) {
 					t.Fatalf("%s: %v\n%s\nwant\n%s", k.Kind, err, got, want)
 				}

@@ -27,9 +27,15 @@ func (w *Writer) Table(code int, kind *schema.Kind, items []*pipeline.Item, l *p
 	if err != nil {
 		return err
 	}
+	var names map[*pipeline.Item]string
+	if l != nil {
+		if items, names, err = arrange(kind, items); err != nil {
+			return err
+		}
+	}
 	now, apiVersion := time.Now(), w.viewVersion()
 	return w.array(code, head, items, func(dst []byte, it *pipeline.Item) ([]byte, error) {
-		return appendRow(dst, it, include, apiVersion, now)
+		return appendRow(dst, it, names[it], include, apiVersion, now)
 	})
 }
 
@@ -39,7 +45,7 @@ func (w *Writer) appendRowTable(dst []byte, kind *schema.Kind, it *pipeline.Item
 	if err != nil {
 		return dst, err
 	}
-	dst, err = appendRow(dst, it, include, w.viewVersion(), time.Now())
+	dst, err = appendRow(dst, it, "", include, w.viewVersion(), time.Now())
 	return append(dst, "]}"...), err
 }
 
@@ -74,13 +80,24 @@ func (w *Writer) tableHead(dst []byte, kind *schema.Kind, items []*pipeline.Item
 	return append(dst, `,"rows":[`...), nil
 }
 
-func appendRow(dst []byte, it *pipeline.Item, include Include, apiVersion string, now time.Time) ([]byte, error) {
-	cells, err := cellsOf(it, now)
+// appendRow appends the row of an object; name stands in the place of the object's, where it is not empty.
+func appendRow(dst []byte, it *pipeline.Item, name string, include Include, apiVersion string, now time.Time) ([]byte, error) {
+	cells, conditions, err := cellsOf(it, now)
 	if err != nil {
 		return dst, err
 	}
+	if name != "" {
+		cells[0] = name
+	}
 	if dst, err = appendCells(append(dst, `{"cells":`...), cells); err != nil {
 		return dst, err
+	}
+	if len(conditions) > 0 {
+		b, err := marshal(conditions)
+		if err != nil {
+			return dst, err
+		}
+		dst = append(append(dst, `,"conditions":`...), b...)
 	}
 	dst = append(dst, `,"object":`...)
 	switch include {

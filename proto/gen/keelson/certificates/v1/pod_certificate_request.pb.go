@@ -355,11 +355,11 @@ var File_keelson_certificates_v1_pod_certificate_request_proto protoreflect.File
 
 const file_keelson_certificates_v1_pod_certificate_request_proto_rawDesc = "" +
 	"\n" +
-	"5keelson/certificates/v1/pod_certificate_request.proto\x12\x17keelson.certificates.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xbe\x04\n" +
+	"5keelson/certificates/v1/pod_certificate_request.proto\x12\x17keelson.certificates.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xbc\x04\n" +
 	"\x15PodCertificateRequest\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12P\n" +
 	"\x04spec\x18\x02 \x01(\v22.keelson.certificates.v1.PodCertificateRequestSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12T\n" +
-	"\x06status\x18\x03 \x01(\v24.keelson.certificates.v1.PodCertificateRequestStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xbb\x02\xaa\xd4\x18\xb6\x02\n" +
+	"\x06status\x18\x03 \x01(\v24.keelson.certificates.v1.PodCertificateRequestStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xb9\x02\xaa\xd4\x18\xb4\x02\n" +
 	"\x16podcertificaterequests2\b\n" +
 	"\x06status: \n" +
 	"\aPodName\x12\x06string2\r.spec.podName:6\n" +
@@ -367,8 +367,8 @@ const file_keelson_certificates_v1_pod_certificate_request_proto_rawDesc = "" +
 	"\bNodeName\x12\x06string2\x0e.spec.nodeName:&\n" +
 	"\n" +
 	"SignerName\x12\x06string2\x10.spec.signerName:\x0f\n" +
-	"\x05State\x12\x06string:%\n" +
-	"\x19UnverifiedUserAnnotations\x12\x06string(\x01R\x0fspec.signerNameR\fspec.podNameR\rspec.nodeName`\x01\x90\x01\x01\x98\x01\x01\"\xbe\x05\n" +
+	"\x05State\x12\x06string:#\n" +
+	"\x19UnverifiedUserAnnotations\x12\x06stringR\x0fspec.signerNameR\fspec.podNameR\rspec.nodeName`\x01\x90\x01\x01\x98\x01\x01\"\xbe\x05\n" +
 	"\x19PodCertificateRequestSpec\x12(\n" +
 	"\n" +
 	"signerName\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\n" +

@@ -155,15 +155,14 @@ var File_keelson_core_v1_service_account_proto protoreflect.FileDescriptor
 
 const file_keelson_core_v1_service_account_proto_rawDesc = "" +
 	"\n" +
-	"%keelson/core/v1/service_account.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x87\x04\n" +
+	"%keelson/core/v1/service_account.proto\x12\x0fkeelson.core.v1\x1a\x1fkeelson/core/v1/reference.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xf2\x03\n" +
 	"\x0eServiceAccount\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12Z\n" +
 	"\asecrets\x18\x02 \x03(\v2 .keelson.core.v1.ObjectReferenceB\x1e\xaa\xd4\x18\x1ar\x03mapz\x04name\x8a\x01\x05merge\x92\x01\x04nameR\asecrets\x12_\n" +
 	"\x10imagePullSecrets\x18\x03 \x03(\v2%.keelson.core.v1.LocalObjectReferenceB\f\xaa\xd4\x18\br\x06atomicR\x10imagePullSecrets\x12G\n" +
-	"\x1cautomountServiceAccountToken\x18\x04 \x01(\bH\x00R\x1cautomountServiceAccountToken\x88\x01\x01:\x8c\x01\xaa\xd4\x18\x87\x01\n" +
+	"\x1cautomountServiceAccountToken\x18\x04 \x01(\bH\x00R\x1cautomountServiceAccountToken\x88\x01\x01:x\xaa\xd4\x18t\n" +
 	"\x0fserviceaccounts\x1a\x02sa2/\n" +
-	"\x05token\x12\x1eauthentication/v1.TokenRequest\x1a\x06create:\x11\n" +
-	"\aSecrets\x12\x06string:*\n" +
+	"\x05token\x12\x1eauthentication/v1.TokenRequest\x1a\x06create:*\n" +
 	"\x03Age\x12\x06string2\x1b.metadata.creationTimestamp`\x01B\x1f\n" +
 	"\x1d_automountServiceAccountToken\"\x94\x01\n" +
 	"\x12ServiceAccountList\x12=\n" +

@@ -403,15 +403,15 @@ var File_keelson_storage_v1_volume_attachment_proto protoreflect.FileDescriptor
 
 const file_keelson_storage_v1_volume_attachment_proto_rawDesc = "" +
 	"\n" +
-	"*keelson/storage/v1/volume_attachment.proto\x12\x12keelson.storage.v1\x1a'keelson/core/v1/persistent_volume.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x9b\x03\n" +
+	"*keelson/storage/v1/volume_attachment.proto\x12\x12keelson.storage.v1\x1a'keelson/core/v1/persistent_volume.proto\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xa1\x03\n" +
 	"\x10VolumeAttachment\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12H\n" +
 	"\x04spec\x18\x02 \x01(\v2(.keelson.storage.v1.VolumeAttachmentSpecB\n" +
 	"\xaa\xd4\x18\x06\x10\x01\x18\x01h\x01R\x04spec\x12J\n" +
-	"\x06status\x18\x03 \x01(\v2*.keelson.storage.v1.VolumeAttachmentStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xaf\x01\xaa\xd4\x18\xaa\x01\n" +
+	"\x06status\x18\x03 \x01(\v2*.keelson.storage.v1.VolumeAttachmentStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xb5\x01\xaa\xd4\x18\xb0\x01\n" +
 	"\x11volumeattachments(\x012\b\n" +
-	"\x06status:\"\n" +
-	"\bAttacher\x12\x06string2\x0e.spec.attacher:\f\n" +
+	"\x06status:(\n" +
+	"\bAttacher\x12\x06string\x1a\x04name2\x0e.spec.attacher:\f\n" +
 	"\x02PV\x12\x06string:\x0e\n" +
 	"\x04Node\x12\x06string:\x13\n" +
 	"\bAttached\x12\aboolean:*\n" +
