@@ -10,6 +10,8 @@ import (
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	networkingv1 "github.com/keelson/keelson/proto/gen/keelson/networking/v1"
 	nodev1 "github.com/keelson/keelson/proto/gen/keelson/node/v1"
+	resourcev1 "github.com/keelson/keelson/proto/gen/keelson/resource/v1"
+	schedulingv1 "github.com/keelson/keelson/proto/gen/keelson/scheduling/v1"
 )
 
 func TestDefaultIngressClass(t *testing.T) {
@@ -86,5 +88,38 @@ func TestRuntimeClass(t *testing.T) {
 				t.Errorf("%s: %v", c.name, got.Spec)
 			}
 		}
+	}
+}
+
+// A second default would leave open which one a pod gets.
+func TestOneDefaultPriorityClass(t *testing.T) {
+	h := start(t)
+	classes := func(name string) *resourcev1.ObjectRef { return ref("scheduling.k8s.io", "priorityclasses", "", name) }
+	class := func(name string, is bool) *schedulingv1.PriorityClass {
+		return &schedulingv1.PriorityClass{Metadata: &metav1.ObjectMeta{Name: name}, Value: 5, GlobalDefault: is}
+	}
+	h.mustCreate(classes(""), class("a", true))
+	h.mustCreate(classes(""), class("b", false))
+	if _, err := h.get(classes("b")); err != nil {
+		t.Fatal(err)
+	}
+	const text = "PriorityClass a is already marked as default. Only one default can exist"
+	_, err := h.create(classes(""), class("c", true))
+	wantErr(t, err, text)
+	_, err = h.update(classes("b"), class("b", true))
+	wantErr(t, err, text)
+	if _, err := h.update(classes("a"), class("a", true)); err != nil {
+		t.Error(err)
+	}
+}
+
+// A volume says since when it is in its phase.
+func TestPhaseOfVolumes(t *testing.T) {
+	h := start(t)
+	volume := &corev1.PersistentVolume{Metadata: &metav1.ObjectMeta{Name: "v"}, Spec: &corev1.PersistentVolumeSpec{AccessModes: []string{"ReadWriteOnce"},
+		Capacity: map[string]*metav1.Quantity{"storage": {String_: "1Gi"}}, PersistentVolumeSource: &corev1.PersistentVolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/v"}}}}
+	got := into(t, h.mustCreate(ref("", "persistentvolumes", "", ""), volume), &corev1.PersistentVolume{})
+	if got.Status.Phase != "Pending" || got.Status.LastPhaseTransitionTime.GetSeconds() == 0 {
+		t.Errorf("status %v", got.Status)
 	}
 }

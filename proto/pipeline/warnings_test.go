@@ -7,6 +7,7 @@ import (
 
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
+	storagev1 "github.com/keelson/keelson/proto/gen/keelson/storage/v1"
 )
 
 // What most likely is a mistake is allowed, and said.
@@ -45,5 +46,33 @@ func TestWarningsOfObjects(t *testing.T) {
 	want := []string{`template.spec.containers[0].env[3]: hides previous definition of "A", which may be dropped when using apply`}
 	if diff := cmp.Diff(want, res.Warnings); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Old names of node labels and tokens that a driver gets in the clear are warned of.
+func TestWarningsOfOldNames(t *testing.T) {
+	h := start(t)
+	old := "beta.kubernetes.io/os"
+	spec := &corev1.PodSpec{Containers: []*corev1.Container{{Name: "c", Image: "i"}}, NodeSelector: map[string]string{old: "linux"},
+		TopologySpreadConstraints: []*corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "failure-domain.beta.kubernetes.io/zone",
+			WhenUnsatisfiable: "DoNotSchedule", LabelSelector: &metav1.LabelSelector{}}},
+		Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+			NodeSelectorTerms: []*corev1.NodeSelectorTerm{{MatchExpressions: []*corev1.NodeSelectorRequirement{{Key: old, Operator: "Exists"}}}}}}}}
+	res, err := h.create(ref("", "podtemplates", "default", ""), &corev1.PodTemplate{Metadata: &metav1.ObjectMeta{Name: "old"}, Template: &corev1.PodTemplateSpec{Spec: spec}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const os = `deprecated since v1.14; use "kubernetes.io/os" instead`
+	want := []string{
+		"template.spec.nodeSelector[beta.kubernetes.io/os]: " + os,
+		"template.spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].key: beta.kubernetes.io/os is " + os,
+		`template.spec.topologySpreadConstraints[0].topologyKey: failure-domain.beta.kubernetes.io/zone is deprecated since v1.17; use "topology.kubernetes.io/zone" instead`,
+	}
+	if diff := cmp.Diff(want, res.Warnings); diff != "" {
+		t.Error(diff)
+	}
+	driver := &storagev1.CSIDriver{Metadata: &metav1.ObjectMeta{Name: "d"}, Spec: &storagev1.CSIDriverSpec{TokenRequests: []*storagev1.TokenRequest{{Audience: "a"}}}}
+	if res, err = h.create(ref("storage.k8s.io", "csidrivers", "", ""), driver); err != nil || len(res.Warnings) != 1 {
+		t.Errorf("%v, %v", res, err)
 	}
 }

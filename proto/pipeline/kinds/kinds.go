@@ -56,7 +56,7 @@ func New(cfg Config) *Set {
 			{"", "services"}:                                      services.Hooks(),
 			{"", "replicationcontrollers"}:                        {Orphans: true},
 			{"", "persistentvolumeclaims"}:                        core.Claims(),
-			{"", "persistentvolumes"}:                             core.Volumes(),
+			{"", "persistentvolumes"}:                             core.Volumes(cfg.Clock),
 			{"", "componentstatuses"}:                             core.Components(cfg.Access, cfg.Store, cfg.Clock),
 			{"", "resourcequotas"}:                                core.Quotas(cfg.Access, cfg.Clock),
 			{"apps", "deployments"}:                               apps.Deployments(),

@@ -23,6 +23,9 @@ func (*Priority) Name() string { return "Priority" }
 
 // Admit implements admission.Plugin.
 func (p *Priority) Admit(ctx context.Context, r *admission.Request) error {
+	if c, ok := r.Object.(*schedulingv1.PriorityClass); ok && c.GetGlobalDefault() {
+		return p.onlyDefault(ctx, r.Operation, c)
+	}
 	pod, ok := r.Object.(*corev1.Pod)
 	if !ok || r.Subresource != "" || pod.GetSpec() == nil {
 		return nil
@@ -66,6 +69,20 @@ func (p *Priority) Admit(ctx context.Context, r *admission.Request) error {
 		return forbidden("the string value of PreemptionPolicy (%s) must not be provided in pod spec; priority admission controller computed %s from the given PriorityClass name", *spec.PreemptionPolicy, policy)
 	}
 	spec.Priority, spec.PreemptionPolicy = proto.Int32(value), proto.String(policy)
+	return nil
+}
+
+// onlyDefault refuses a second default class.
+func (p *Priority) onlyDefault(ctx context.Context, op admission.Operation, c *schedulingv1.PriorityClass) error {
+	have, err := p.class(ctx, "")
+	if err != nil || have == nil {
+		return err
+	}
+	name, other := c.GetMetadata().GetName(), have.GetMetadata().GetName()
+	if op == admission.Create || op == admission.Update && name != other {
+		return apierrors.NewForbidden(schedulingGroup, "priorityclasses", name,
+			fmt.Errorf("PriorityClass %s is already marked as default. Only one default can exist", other))
+	}
 	return nil
 }
 

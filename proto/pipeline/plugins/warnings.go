@@ -3,11 +3,14 @@ package plugins
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	appsv1 "github.com/keelson/keelson/proto/gen/keelson/apps/v1"
 	batchv1 "github.com/keelson/keelson/proto/gen/keelson/batch/v1"
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
+	storagev1 "github.com/keelson/keelson/proto/gen/keelson/storage/v1"
 	"github.com/keelson/keelson/proto/pipeline/admission"
 )
 
@@ -39,7 +42,11 @@ func (Warnings) Validate(_ context.Context, r *admission.Request) error {
 			r.Warn("spec.volumeClaimTemplates: pods with claims are not supported by Keelson yet: this set's pods cannot be created")
 		}
 	}
+	if d, ok := r.Object.(*storagev1.CSIDriver); ok && len(d.GetSpec().GetTokenRequests()) > 0 && d.Spec.ServiceAccountTokenInSecrets == nil {
+		r.Warn("spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes")
+	}
 	if spec, path := pods(r.Object); spec != nil && !asBefore(r) {
+		oldLabels(r, path, spec)
 		twice(r, path, spec)
 		hidden(r, path+".initContainers", spec.GetInitContainers())
 		hidden(r, path+".containers", spec.GetContainers())
@@ -124,6 +131,44 @@ func pods(obj admission.Object) (*corev1.PodSpec, string) {
 		template = o.GetSpec().GetTemplate()
 	}
 	return template.GetSpec(), "spec.template.spec"
+}
+
+// oldNodeLabels are labels of nodes that have other names today.
+var oldNodeLabels = map[string]string{
+	"beta.kubernetes.io/arch":                  `deprecated since v1.14; use "kubernetes.io/arch" instead`,
+	"beta.kubernetes.io/os":                    `deprecated since v1.14; use "kubernetes.io/os" instead`,
+	"failure-domain.beta.kubernetes.io/region": `deprecated since v1.17; use "topology.kubernetes.io/region" instead`,
+	"failure-domain.beta.kubernetes.io/zone":   `deprecated since v1.17; use "topology.kubernetes.io/zone" instead`,
+	"beta.kubernetes.io/instance-type":         `deprecated since v1.17; use "node.kubernetes.io/instance-type" instead`,
+}
+
+// oldLabels warns of choices of nodes by the old names of labels.
+func oldLabels(r *admission.Request, path string, spec *corev1.PodSpec) {
+	is := func(at, key string) {
+		if text := oldNodeLabels[key]; text != "" {
+			r.Warn(fmt.Sprintf("%s: %s is %s", at, key, text))
+		}
+	}
+	term := func(at string, t *corev1.NodeSelectorTerm) {
+		for i, e := range t.GetMatchExpressions() {
+			is(fmt.Sprintf("%s.matchExpressions[%d].key", at, i), e.GetKey())
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(spec.GetNodeSelector())) {
+		if text := oldNodeLabels[key]; text != "" {
+			r.Warn(fmt.Sprintf("%s.nodeSelector[%s]: %s", path, key, text))
+		}
+	}
+	affinity := spec.GetAffinity().GetNodeAffinity()
+	for i, t := range affinity.GetRequiredDuringSchedulingIgnoredDuringExecution().GetNodeSelectorTerms() {
+		term(fmt.Sprintf("%s.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[%d]", path, i), t)
+	}
+	for i, t := range affinity.GetPreferredDuringSchedulingIgnoredDuringExecution() {
+		term(fmt.Sprintf("%s.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[%d].preference", path, i), t.GetPreference())
+	}
+	for i, c := range spec.GetTopologySpreadConstraints() {
+		is(fmt.Sprintf("%s.topologySpreadConstraints[%d].topologyKey", path, i), c.GetTopologyKey())
+	}
 }
 
 // hidden warns of environment variables that a later one of the same name replaces without building on it.

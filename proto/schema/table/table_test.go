@@ -101,6 +101,9 @@ func TestCells(t *testing.T) {
 			firstTimestamp{seconds:8639700} lastTimestamp{seconds:8639940} count:4`, "60s|Normal|Started|pod/p||kubelet, n|m|5m|4|x"},
 		{"revision", "apps", "controllerrevisions", `metadata{ownerReferences{apiVersion:"apps/v1" kind:"DaemonSet" name:"d" controller:true}} revision:3`,
 			"x|daemonset.apps/d|3|10m"},
+		{"definition", "apiextensions.k8s.io", "customresourcedefinitions", `spec{group:"g" scope:"Namespaced" names{kind:"K" shortNames:"k" shortNames:"kk"}
+			versions{name:"v2" served:true storage:true} versions{name:"v1" served:true} versions{name:"v0"}} status{conditions{type:"Established" status:"True"}}`,
+			"x|Namespaced|v1,v2(storage)|1970-04-10T23:50:00Z|g|K|k,kk|true"},
 		{"no columns", "", "limitranges", ``, "x|1970-04-10T23:50:00Z"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

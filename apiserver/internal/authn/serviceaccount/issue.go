@@ -85,7 +85,7 @@ func (t *Tokens) issue(ctx context.Context, r *pipeline.SubRequest) (proto.Messa
 		return nil, apierrors.NewInternal(fmt.Errorf("signing a token: %w", err))
 	}
 	request.Metadata = &metav1.ObjectMeta{
-		Name: r.Name, Namespace: r.Namespace, CreationTimestamp: &metav1.Time{Seconds: proto.Int64(now.Unix())},
+		Name: r.Name, Namespace: r.Namespace, Uid: account.GetMetadata().GetUid(), CreationTimestamp: &metav1.Time{Seconds: proto.Int64(now.Unix())},
 	}
 	request.Status = &authenticationv1.TokenRequestStatus{
 		Token: token, ExpirationTimestamp: &metav1.Time{Seconds: proto.Int64(expires.Unix())},

@@ -1987,13 +1987,22 @@ var File_keelson_apiextensions_v1_custom_resource_definition_proto protoreflect.
 
 const file_keelson_apiextensions_v1_custom_resource_definition_proto_rawDesc = "" +
 	"\n" +
-	"9keelson/apiextensions/v1/custom_resource_definition.proto\x12\x18keelson.apiextensions.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\x8a\x03\n" +
+	"9keelson/apiextensions/v1/custom_resource_definition.proto\x12\x18keelson.apiextensions.v1\x1a\x1dkeelson/meta/v1/special.proto\x1a\x1bkeelson/meta/v1/types.proto\x1a keelson/options/v1/options.proto\"\xe5\x04\n" +
 	"\x18CustomResourceDefinition\x12?\n" +
 	"\bmetadata\x18\x01 \x01(\v2\x1b.keelson.meta.v1.ObjectMetaB\x06\xaa\xd4\x18\x02\x10\x01R\bmetadata\x12T\n" +
 	"\x04spec\x18\x02 \x01(\v26.keelson.apiextensions.v1.CustomResourceDefinitionSpecB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x04spec\x12X\n" +
-	"\x06status\x18\x03 \x01(\v28.keelson.apiextensions.v1.CustomResourceDefinitionStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:}\xaa\xd4\x18y\n" +
+	"\x06status\x18\x03 \x01(\v28.keelson.apiextensions.v1.CustomResourceDefinitionStatusB\x06\xaa\xd4\x18\x02\x10\x01R\x06status:\xd7\x02\xaa\xd4\x18\xd2\x02\n" +
 	"\x19customresourcedefinitions\x1a\x03crd\x1a\x04crds\"\x0eapi-extensions(\x012\b\n" +
-	"\x06statusB.apiextensions.k8s.io/customresourcedefinitions`\x01h\x01\x90\x01\x01\"\xaa\x03\n" +
+	"\x06status:\x1c\n" +
+	"\x05Scope\x12\x06string2\v.spec.scope:\x12\n" +
+	"\bVersions\x12\x06string:/\n" +
+	"\n" +
+	"Created At\x12\x04date2\x1b.metadata.creationTimestamp:\x1e\n" +
+	"\x05Group\x12\x06string(\x012\v.spec.group:\"\n" +
+	"\x04Kind\x12\x06string(\x012\x10.spec.names.kind:\x16\n" +
+	"\n" +
+	"ShortNames\x12\x06string(\x01:\x18\n" +
+	"\vEstablished\x12\aboolean(\x01B.apiextensions.k8s.io/customresourcedefinitions`\x01h\x01\x90\x01\x01\"\xaa\x03\n" +
 	"\x1cCustomResourceDefinitionSpec\x12\x1e\n" +
 	"\x05group\x18\x01 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x05group\x12W\n" +
 	"\x05names\x18\x03 \x01(\v27.keelson.apiextensions.v1.CustomResourceDefinitionNamesB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\x05names\x12\x1e\n" +

@@ -668,10 +668,11 @@ const file_keelson_core_v1_reference_proto_rawDesc = "" +
 	"\tnamespace\x18\x04 \x01(\tH\x01R\tnamespace\x88\x01\x01B\v\n" +
 	"\t_apiGroupB\f\n" +
 	"\n" +
-	"_namespace\"c\n" +
-	"\x13ObjectFieldSelector\x12\x1e\n" +
+	"_namespace\"o\n" +
+	"\x13ObjectFieldSelector\x12*\n" +
 	"\n" +
-	"apiVersion\x18\x01 \x01(\tR\n" +
+	"apiVersion\x18\x01 \x01(\tB\n" +
+	"\xaa\xd4\x18\x06*\x04\"v1\"R\n" +
 	"apiVersion\x12&\n" +
 	"\tfieldPath\x18\x02 \x01(\tB\b\xaa\xd4\x18\x04\x10\x01\x18\x01R\tfieldPath:\x04\xb8\xd4\x18\x01\"\x93\x01\n" +
 	"\x14TopologySelectorTerm\x12u\n" +
