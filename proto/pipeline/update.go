@@ -313,7 +313,7 @@ func (r *request) prepareUpdate(ctx context.Context, obj, old Object, c change) 
 	if err := r.admitManaged(ctx, adm); err != nil {
 		return nil, err
 	}
-	if k.Generation && r.sub != "status" && !k.SameDesired(obj, old) {
+	if k.Generation && r.sub != "status" && (!k.SameDesired(obj, old) || hooks.Renewed != nil && hooks.Renewed(obj, old)) {
 		obj.GetMetadata().Generation++
 	}
 	validate := k.Validate

@@ -97,6 +97,23 @@ func TestDeploymentGenerationAndStatus(t *testing.T) {
 	if d = into(t, st.Item, &appsv1.Deployment{}); d.Metadata.Generation != 2 || d.Status.GetReplicas() != 3 || d.Spec.GetReplicas() != 3 {
 		t.Fatalf("status updated to %v", d)
 	}
+	// Replica sets have a deployment's annotations, but not its labels.
+	for _, c := range []struct {
+		sub, patch string
+		want       int64
+	}{
+		{"", `{"metadata":{"labels":{"a":"b"}}}`, 2},
+		{"status", `{"metadata":{"annotations":{"a":"b"}}}`, 2},
+		{"", `{"metadata":{"annotations":{"a":"c"}}}`, 3},
+	} {
+		res, err := h.s.Patch(h.ctx, &resourcev1.PatchRequest{Ref: sub(at(), c.sub), Type: resourcev1.PatchType_PATCH_TYPE_MERGE, Patch: []byte(c.patch)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := into(t, res.Item, &appsv1.Deployment{}); d.Metadata.Generation != c.want {
+			t.Errorf("%s: generation %d", c.patch, d.Metadata.Generation)
+		}
+	}
 }
 
 func TestGenerateName(t *testing.T) {

@@ -64,6 +64,8 @@ type Hooks struct {
 	PrepareUpdate func(ctx context.Context, obj, old Object)
 	// PrepareStatus does so for an update of the status; all but metadata and status has been taken from old.
 	PrepareStatus func(ctx context.Context, obj, old Object)
+	// Renewed tells whether an update raises the generation though what is desired is the same.
+	Renewed func(obj, old Object) bool
 	// Parts are subresources, by name, that show the object itself and change a part of it, as status does.
 	Parts map[string]Part
 	// Reserve acquires what the object needs exclusively (addresses, ports), after validation and before the store. It

@@ -88,7 +88,7 @@ var update = group{"update", []behaviour{
 		c := client.For[*appsv1.Deployment](e.Conn)
 		d := must(c.Create(e.ctx, e.deployment("a")))(e)
 		in := proto.CloneOf(d)
-		in.Metadata.Annotations = map[string]string{"x": "y"}
+		in.Metadata.Labels = map[string]string{"x": "y"}
 		in.Status = &appsv1.DeploymentStatus{Replicas: 5}
 		d = must(c.Update(e.ctx, in))(e)
 		if d.Metadata.Generation != 1 || d.Status.GetReplicas() != 0 {

@@ -117,7 +117,7 @@ func (c *Controller) resizeAndRemove(ctx context.Context, key controller.Key, ou
 }
 
 // setRevision annotates the Deployment and returns it as it is then: a status write carries annotations, those that others
-// wrote among them.
+// wrote among them. It is a write of the status itself, for other annotations raise the generation.
 func (c *Controller) setRevision(ctx context.Context, key controller.Key, d *appsv1.Deployment, revision string) (*appsv1.Deployment, error) {
 	if revision == "" {
 		return d, nil
@@ -129,7 +129,7 @@ func (c *Controller) setRevision(ctx context.Context, key controller.Key, d *app
 	if err != nil {
 		return nil, fmt.Errorf("encoding the revision: %w", err)
 	}
-	written, err := c.client.Patch(ctx, key.Namespace, key.Name, client.MergePatch, patch)
+	written, err := c.client.Patch(ctx, key.Namespace, key.Name, client.MergePatch, patch, client.PatchOptions{Subresource: "status"})
 	if apierrors.IsNotFound(err) {
 		return d, nil
 	}
