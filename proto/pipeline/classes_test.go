@@ -123,3 +123,17 @@ func TestPhaseOfVolumes(t *testing.T) {
 		t.Errorf("status %v", got.Status)
 	}
 }
+
+// A node is registered with its status; other kinds' is not for those who create them.
+func TestStatusOfNewNodes(t *testing.T) {
+	h := start(t)
+	node := &corev1.Node{Metadata: &metav1.ObjectMeta{Name: "n"}, Spec: &corev1.NodeSpec{PodCIDR: "10.0.0.0/24"}, Status: &corev1.NodeStatus{
+		Capacity: map[string]*metav1.Quantity{"pods": {String_: "5"}}, Conditions: []*corev1.NodeCondition{{Type: "Ready", Status: "True"}}}}
+	got := into(t, h.mustCreate(ref("", "nodes", "", ""), node), &corev1.Node{})
+	if len(got.Status.GetConditions()) != 1 || got.Status.Allocatable["pods"].GetString_() != "5" {
+		t.Errorf("status %v", got.Status)
+	}
+	if len(got.Spec.PodCIDRs) != 1 || got.Spec.PodCIDRs[0] != "10.0.0.0/24" {
+		t.Errorf("ranges %v", got.Spec.PodCIDRs)
+	}
+}

@@ -159,7 +159,7 @@ func (r *request) create(ctx context.Context, obj Object, manage func(Object) (O
 
 func (r *request) createOnce(ctx context.Context, obj Object, manage func(Object) (Object, error)) (*Item, error) {
 	k, hooks := r.res.kind, &r.res.hooks
-	if k.HasStatus() {
+	if k.HasStatus() && !hooks.StatusOnCreate {
 		clearField(obj, "status")
 	}
 	k.Default(obj)

@@ -64,6 +64,8 @@ type Hooks struct {
 	PrepareUpdate func(ctx context.Context, obj, old Object)
 	// PrepareStatus does so for an update of the status; all but metadata and status has been taken from old.
 	PrepareStatus func(ctx context.Context, obj, old Object)
+	// StatusOnCreate tells that whoever creates an object says its status, too.
+	StatusOnCreate bool
 	// Renewed tells whether an update raises the generation though what is desired is the same.
 	Renewed func(obj, old Object) bool
 	// Parts are subresources, by name, that show the object itself and change a part of it, as status does.

@@ -24,6 +24,14 @@ func defaultNamespace(n *corev1.Namespace) {
 }
 
 func defaultNode(n *corev1.Node) {
+	// One range of addresses, or the first of several, stands in both fields.
+	if s := n.GetSpec(); s != nil {
+		if len(s.PodCIDRs) == 0 && s.PodCIDR != "" {
+			s.PodCIDRs = []string{s.PodCIDR}
+		} else if len(s.PodCIDRs) > 0 && s.PodCIDR == "" {
+			s.PodCIDR = s.PodCIDRs[0]
+		}
+	}
 	if s := n.GetStatus(); s != nil && s.Allocatable == nil && len(s.Capacity) > 0 {
 		s.Allocatable = map[string]*metav1.Quantity{}
 		for k, v := range s.Capacity {
