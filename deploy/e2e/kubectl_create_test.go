@@ -175,6 +175,9 @@ spec:
 			k.prints(t, "rollout status daemonset/e --timeout=90s")
 			k.prints(t, "rollout history statefulset/s", "REVISION", "2")
 			k.prints(t, "rollout undo daemonset/e", "daemonset.apps/e rolled back")
+			if out := k.ok(t, "rollout", "undo", "statefulset/s", "--dry-run=server"); strings.Contains(out, "unknown field") {
+				t.Errorf("rollout undo: %s", out)
+			}
 			k.prints(t, "rollout status daemonset/e --timeout=90s")
 			k.prints(t, "rollout restart statefulset/s", "restarted")
 			k.prints(t, "scale statefulset/s --replicas=1", "scaled")

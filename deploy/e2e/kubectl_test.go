@@ -166,6 +166,7 @@ func TestKubectlWorkloads(t *testing.T) {
 		k.prints(t, "get service web", "ClusterIP", "80/TCP")
 		k.prints(t, "scale deployment d --replicas=1", "deployment.apps/d scaled")
 		k.prints(t, "wait --for=jsonpath={.status.replicas}=1 deployment/d --timeout=60s", "condition met")
+		k.prints(t, "get deployment d --subresource=scale", "DESIRED", "AVAILABLE")
 		k.refuses(t, "scale deployment d --replicas=3 --current-replicas=7", "xpected replicas to be 7")
 
 		// Another name of the same image.
@@ -272,6 +273,8 @@ func TestKubectlPods(t *testing.T) {
 					strings.Contains(k.ok(t, "get", "pod", "again"), "CrashLoopBackOff")
 			})
 		})
+		// What has ended before kubectl attaches to it is printed from its log, for attaching is refused.
+		k.prints(t, "run short --image=probe:v1 --restart=Never --rm -i --quiet -- echo once", "once")
 		k.prints(t, "delete pod talker --force --grace-period=0", `pod "talker" force deleted`)
 		k.prints(t, "delete pods --all --grace-period=1", `pod "server" deleted`)
 		k.prints(t, "get pods", "No resources found")
