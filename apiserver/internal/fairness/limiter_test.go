@@ -267,7 +267,7 @@ func TestQueueFull(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	refusals := make(chan error, 200)
-	for range 100 {
+	for range 200 {
 		wg.Go(func() {
 			if _, err := l.Acquire(ctx, get("anna")); apierrors.IsTooManyRequests(err) {
 				refusals <- err
