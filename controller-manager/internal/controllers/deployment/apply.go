@@ -2,7 +2,6 @@ package deployment
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -30,11 +29,7 @@ func (c *Controller) apply(ctx context.Context, key controller.Key, d *appsv1.De
 	for _, r := range out.scaled {
 		c.events.Event(d, controller.Normal, "ScalingReplicaSet", "%s", r)
 	}
-	d, err := c.setRevision(ctx, key, d, out.revision)
-	if err != nil {
-		return err
-	}
-	return c.setStatus(ctx, key, d, out.status)
+	return c.setStatus(ctx, key, d, out.status, out.revision)
 }
 
 // create stores the ReplicaSet of a new template. Where its name is taken by another template the hash is changed, which
@@ -59,7 +54,7 @@ func (c *Controller) create(ctx context.Context, key controller.Key, d *appsv1.D
 			status = &appsv1.DeploymentStatus{}
 		}
 		status.Conditions = r.conds.set(progressing(r.now, statusFalse, reasonFailedCreate, message))
-		if err := c.setStatus(ctx, key, d, status); err != nil {
+		if err := c.setStatus(ctx, key, d, status, ""); err != nil {
 			return err
 		}
 	}
@@ -86,7 +81,7 @@ func (c *Controller) collided(ctx context.Context, key controller.Key, d *appsv1
 		status = &appsv1.DeploymentStatus{}
 	}
 	status.CollisionCount = proto.Int32(status.GetCollisionCount() + 1)
-	if err := c.setStatus(ctx, key, d, status); err != nil {
+	if err := c.setStatus(ctx, key, d, status, ""); err != nil {
 		return err
 	}
 	return apierrors.NewConflict("apps", "replicasets", rs.GetMetadata().GetName(), errCollision)
@@ -116,40 +111,21 @@ func (c *Controller) resizeAndRemove(ctx context.Context, key controller.Key, ou
 	return nil
 }
 
-// setRevision annotates the Deployment and returns it as it is then: a status write carries annotations, those that others
-// wrote among them. It is a write of the status itself, for other annotations raise the generation.
-func (c *Controller) setRevision(ctx context.Context, key controller.Key, d *appsv1.Deployment, revision string) (*appsv1.Deployment, error) {
-	if revision == "" {
-		return d, nil
-	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"uid":         d.GetMetadata().GetUid(),
-		"annotations": map[string]string{annotationRevision: revision},
-	}})
-	if err != nil {
-		return nil, fmt.Errorf("encoding the revision: %w", err)
-	}
-	written, err := c.client.Patch(ctx, key.Namespace, key.Name, client.MergePatch, patch, client.PatchOptions{Subresource: "status"})
-	if apierrors.IsNotFound(err) {
-		return d, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("writing the revision: %w", err)
-	}
-	c.Wrote(key, c.deployments, client.Revision(written))
-	if written.GetMetadata().GetGeneration() != d.GetMetadata().GetGeneration() {
-		// The spec was changed meanwhile and must not be called observed: the status fails with a conflict.
-		return d, nil
-	}
-	return written, nil
-}
-
-func (c *Controller) setStatus(ctx context.Context, key controller.Key, d *appsv1.Deployment, status *appsv1.DeploymentStatus) error {
-	if proto.Equal(status, d.GetStatus()) {
+// setStatus writes the status, and with it the revision where that is another one: a status write carries annotations, and
+// only there do other annotations not raise the generation. Where somebody has changed the Deployment since it was read the
+// error is a conflict, so that no spec is called observed and no annotation taken back.
+func (c *Controller) setStatus(ctx context.Context, key controller.Key, d *appsv1.Deployment, status *appsv1.DeploymentStatus, revision string) error {
+	if revision == "" && proto.Equal(status, d.GetStatus()) {
 		return nil
 	}
 	changed := proto.CloneOf(d)
 	changed.Status = status
+	if revision != "" {
+		if changed.Metadata.Annotations == nil {
+			changed.Metadata.Annotations = map[string]string{}
+		}
+		changed.Metadata.Annotations[annotationRevision] = revision
+	}
 	written, err := c.client.UpdateStatus(ctx, changed)
 	if apierrors.IsNotFound(err) {
 		return nil
