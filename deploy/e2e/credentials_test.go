@@ -120,7 +120,7 @@ spec: {nodeName: another, containers: [{name: c, image: "none:v1", envFrom: [{se
 	}
 	const user = `User "system:node:other" cannot `
 	kubelet.do(t, "GET", "/api/v1/namespaces/"+ns+"/secrets/theirs", "", "").want(t, 403, "Forbidden",
-		`secrets "theirs" is forbidden: `+user+`get resource "secrets" in API group "" in the namespace "`+ns+`": no relationship found between node 'other' and this object`)
+		`secrets "theirs" is forbidden: `+user+`get resource "secrets" in API group "" in the namespace "`+ns+`": node: no relationship found between node 'other' and this object`)
 	kubelet.do(t, "GET", "/api/v1/namespaces/"+ns+"/secrets", "", "").want(t, 403, "Forbidden",
 		`secrets is forbidden: `+user+`list resource "secrets" in API group "" in the namespace "`+ns+`"`)
 	kubelet.do(t, "PUT", "/api/v1/namespaces/"+ns+"/pods/theirs/status", jsonType, fmt.Sprintf(pod, "theirs", "")).want(t, 403, "Forbidden", "other")

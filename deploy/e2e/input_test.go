@@ -168,7 +168,7 @@ stringData: {a: b}
 		{"deployment/d", `{"spec":{"selector":{"matchLabels":{"b":"c"}}}}`, `The Deployment "d" is invalid: spec.selector: Invalid value: {"matchLabels":{"app":"d","b":"c"}}: field is immutable`},
 		{"service/s", `{"spec":{"clusterIP":"10.96.77.77","clusterIPs":["10.96.77.77"]}}`, `spec.clusterIPs[0]: Invalid value: ["10.96.77.77"]: may not change once set`},
 		{"pod/p", `{"spec":{"hostNetwork":true}}`, `The Pod "p" is invalid: spec: Forbidden: pod updates may not change fields other than ` + "`spec.containers[*].image`"},
-		{"pod/p", `{"metadata":{"uid":"x"}}`, `Operation cannot be fulfilled on pods "p": Precondition failed: UID in precondition: x, UID in object meta: `},
+		{"pod/p", `{"metadata":{"uid":"x"}}`, `The Pod "p" is invalid: metadata.uid: Invalid value: "x": field is immutable`},
 		{"configmap/c", `{"data":{"a":"c"}}`, "The ConfigMap \"c\" is invalid: data: Forbidden: field is immutable when `immutable` is set"},
 		{"configmap/c", `{"immutable":false}`, "immutable: Forbidden: field is immutable when `immutable` is set"},
 		{"secret/s", `{"stringData":{"a":"c"}}`, "The Secret \"s\" is invalid: data: Forbidden: field is immutable when `immutable` is set"},

@@ -67,6 +67,9 @@ func noMetadata(m *metav1.ObjectMeta, except string) rule.ErrorList {
 		return nil
 	}
 	rest.ManagedFields = nil
+	if proto.Size(rest.CreationTimestamp) == 0 {
+		rest.CreationTimestamp = nil // Go clients send the zero time
+	}
 	if except != "" {
 		rest.Namespace = ""
 	}
