@@ -122,8 +122,14 @@ func walk(ctx context.Context, file *os.File, path string, p *printer, changed *
 		case <-done:
 			// Read once more: what was written before Done is in the file by now.
 			done = nil
-		case <-changed.Events:
-		case err := <-changed.Errors:
+		case _, ok := <-changed.Events:
+			if !ok {
+				return fmt.Errorf("watching %s ended", path)
+			}
+		case err, ok := <-changed.Errors:
+			if !ok {
+				return fmt.Errorf("watching %s ended", path)
+			}
 			// Events that were lost say no more than that something has changed.
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
 				return fmt.Errorf("watching %s: %w", path, err)
