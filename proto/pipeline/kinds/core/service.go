@@ -9,6 +9,7 @@ import (
 	corev1 "github.com/keelson/keelson/proto/gen/keelson/core/v1"
 	"github.com/keelson/keelson/proto/pipeline/kinds/core/allocate"
 	"github.com/keelson/keelson/proto/pipeline/strategy"
+	"github.com/keelson/keelson/proto/schema/kinds/core"
 )
 
 // repairEvery is how often claims of addresses and ports are compared with the Services.
@@ -60,10 +61,6 @@ func needsNodePorts(s *corev1.ServiceSpec) bool {
 		return s.AllocateLoadBalancerNodePorts == nil || *s.AllocateLoadBalancerNodePorts
 	}
 	return false
-}
-
-func needsHealthPort(s *corev1.ServiceSpec) bool {
-	return s.GetType() == "LoadBalancer" && s.GetExternalTrafficPolicy() == "Local"
 }
 
 func (s *Services) prepareCreate(_ context.Context, obj strategy.Object) {
@@ -127,8 +124,8 @@ func (s *Services) prepareUpdate(_ context.Context, obj, old strategy.Object) {
 	if spec.Type != was.GetType() {
 		dropLeftovers(spec, was)
 	}
-	switch needed := needsHealthPort(spec); {
-	case !needsHealthPort(was):
+	switch needed := core.NeedsHealthPort(spec); {
+	case !core.NeedsHealthPort(was):
 	case needed && spec.HealthCheckNodePort == 0:
 		spec.HealthCheckNodePort = was.HealthCheckNodePort
 	case !needed && spec.HealthCheckNodePort == was.HealthCheckNodePort:

@@ -9,6 +9,7 @@ import (
 	metav1 "github.com/keelson/keelson/proto/gen/keelson/meta/v1"
 	"github.com/keelson/keelson/proto/pipeline/kinds/core/allocate"
 	"github.com/keelson/keelson/proto/pipeline/strategy"
+	"github.com/keelson/keelson/proto/schema/kinds/core"
 )
 
 // holdings are the addresses and node ports that a Service has.
@@ -81,7 +82,7 @@ func (r *reservation) take(spec *corev1.ServiceSpec, had holdings) *metav1.Statu
 			return cause
 		}
 	}
-	if needsHealthPort(spec) && !had.ports[spec.HealthCheckNodePort] {
+	if core.NeedsHealthPort(spec) && !had.ports[spec.HealthCheckNodePort] {
 		return r.takeHealthPort(spec)
 	}
 	return nil

@@ -94,14 +94,15 @@ func loadBalancer(s *corev1.ServiceSpec, at *rule.Path) rule.ErrorList {
 			errs = append(errs, field.Forbidden(at.Child("loadBalancerClass"), "may only be used when `type` is 'LoadBalancer'"))
 		}
 	}
-	if s.HealthCheckNodePort != 0 && !needsHealthPort(s) {
+	if s.HealthCheckNodePort != 0 && !NeedsHealthPort(s) {
 		errs = append(errs, field.Invalid(at.Child("healthCheckNodePort"), s.HealthCheckNodePort,
 			"may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"))
 	}
 	return errs
 }
 
-func needsHealthPort(s *corev1.ServiceSpec) bool {
+// NeedsHealthPort tells whether a Service has a port on each node that says whether the node has backends.
+func NeedsHealthPort(s *corev1.ServiceSpec) bool {
 	return s.GetType() == "LoadBalancer" && s.GetExternalTrafficPolicy() == "Local"
 }
 
@@ -118,10 +119,8 @@ func serviceStatus(svc, old *corev1.Service) rule.ErrorList {
 	}
 	for n, i := range ingress {
 		at := at.Index(n)
-		if i.Ip != "" && !had[i.Ip] {
-			for _, msg := range format.IP(i.Ip) {
-				errs = append(errs, field.Invalid(at.Child("ip"), i.Ip, msg))
-			}
+		if i.Ip != "" {
+			errs = append(errs, newAddress(i.Ip, had, at.Child("ip"))...)
 		}
 		switch mode := i.IpMode; {
 		case mode != nil && i.Ip == "":
@@ -219,7 +218,7 @@ func serviceUpdate(s, old *corev1.ServiceSpec, at *rule.Path) rule.ErrorList {
 		(s.LoadBalancerClass == nil) != (old.LoadBalancerClass == nil)) {
 		errs = append(errs, field.Invalid(at.Child("loadBalancerClass"), s.LoadBalancerClass, "may not change once set"))
 	}
-	if needsHealthPort(s) && needsHealthPort(old) && s.HealthCheckNodePort != old.GetHealthCheckNodePort() {
+	if NeedsHealthPort(s) && NeedsHealthPort(old) && s.HealthCheckNodePort != old.GetHealthCheckNodePort() {
 		errs = append(errs, field.Forbidden(at.Child("healthCheckNodePort"), "field is immutable"))
 	}
 	return append(errs, clusterIPUpdate(s, old, at)...)
